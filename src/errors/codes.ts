@@ -1,0 +1,165 @@
+/**
+ * The one closed table of errors. A code says what failed; its row says, in one sentence, what that means,
+ * what to do next, whether trying again can help, and how the outside world hears of it.
+ *
+ * Rows are grouped by the noun they belong to. Nothing else is thrown on purpose anywhere in the project.
+ */
+
+/** Whether the same call can succeed later without a change (`later`), after somebody did something, or never. */
+export type Retry = 'never' | 'later' | 'after-user-action';
+
+/**
+ * Exit statuses of every program: 0 done, 1 failed, 2 wrong usage, 3 denied by policy or by the user,
+ * 4 token absent, locked or PIN wrong, 5 agent unreachable or of another version, 6 verification failed,
+ * 7 timed out, 130 interrupted.
+ */
+export type ExitStatus = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 130;
+
+export interface ErrorRow {
+  /** Default sentence: lower case, no period, never a secret or payload bytes. */
+  readonly sentence: string;
+  /** What to do next; holds the command where one exists. */
+  readonly hint: string;
+  readonly retry: Retry;
+  readonly exit: ExitStatus;
+  /** JSON-RPC 2.0 error code, unique per row; -326xx are the specification's own. */
+  readonly rpc: number;
+}
+
+function row(sentence: string, hint: string, retry: Retry, exit: ExitStatus, rpc: number): ErrorRow {
+  return { sentence, hint, retry, exit, rpc };
+}
+
+export const ERROR_TABLE = {
+  // internal
+  'internal.unexpected': row('something happened that should be impossible', 'run "touchstone doctor" and report what it prints', 'never', 1, -32603),
+
+  // usage: what a person or program handed us
+  'usage.invalid': row('the input is not valid', 'see "touchstone --help"', 'never', 2, -32602),
+  'usage.path-relative': row('an absolute path is needed', 'write the path from the root, for example /etc/touchstone/policy.toml', 'never', 2, -32010),
+  'usage.pin-in-uri': row('a PIN must not stand in a key URI', 'leave out pin-value and pin-source; "touchstone unlock" asks for the PIN', 'never', 2, -32011),
+  'usage.interrupted': row('interrupted', 'run the command again when you are ready', 'after-user-action', 130, -32012),
+  'usage.file': row('the file could not be read', 'check its path and permissions', 'after-user-action', 1, -32013),
+
+  // rpc: the protocol itself
+  'rpc.parse': row('the message is not JSON', 'send one JSON-RPC 2.0 object per WebSocket text message', 'never', 2, -32700),
+  'rpc.request': row('the message is not a JSON-RPC 2.0 request', 'see docs/spec/protocol.md', 'never', 2, -32600),
+  'rpc.method': row('no such method', 'see docs/spec/protocol.md; "touchstone version" shows both versions', 'never', 5, -32601),
+  'rpc.version': row('client and agent speak different versions of the protocol', 'restart the agent: "touchstone agent stop", then "touchstone agent start"', 'after-user-action', 5, -32020),
+
+  // limits
+  'limits.frame-too-large': row('the message is larger than a frame may be', 'send less in one request; the limits are in docs/spec/protocol.md', 'never', 2, -32030),
+  'limits.in-flight': row('too many requests wait on this connection', 'wait for replies before sending more', 'later', 7, -32031),
+  'limits.connections': row('too many connections are open for this user', 'close some, or reuse one connection', 'later', 5, -32032),
+  'limits.queue': row('too many requests wait for this token', 'try again in a moment', 'later', 7, -32033),
+  'limits.batch': row('the batch holds too many requests', 'split it; the limits are in docs/spec/protocol.md', 'never', 2, -32034),
+  'limits.deadline': row('the request did not finish by its deadline', 'try again, or give a longer --timeout', 'later', 7, -32035),
+  'limits.cancelled': row('the request was cancelled', 'send it again if you still want it', 'after-user-action', 130, -32036),
+
+  // agent: reaching it, running it
+  'agent.unreachable': row('no agent answers', 'start it with "touchstone agent start"', 'after-user-action', 5, -32040),
+  'agent.already-running': row('an agent already runs on this socket', 'use it, or stop it with "touchstone agent stop"', 'after-user-action', 1, -32041),
+  'agent.impostor': row('the socket is served by another user', 'check who made it: "touchstone doctor"', 'after-user-action', 5, -32042),
+  'agent.socket-path': row('the socket path cannot be used', 'choose a shorter absolute path in TOUCHSTONE_SOCK; "touchstone paths" shows the default', 'after-user-action', 2, -32043),
+  'agent.socket-directory': row('the folder of the socket is not private', 'make it yours alone: chmod 0700, owned by you', 'after-user-action', 1, -32044),
+  'agent.root-refused': row('the agent does not run as root', 'run it as your own user, or pass --allow-root if you mean it', 'never', 2, -32045),
+  'agent.stopping': row('the agent is stopping', 'start it again with "touchstone agent start"', 'later', 5, -32046),
+  'agent.start-failed': row('the agent did not start', 'run "touchstone agent run" to see why', 'after-user-action', 1, -32047),
+  'agent.keeper-lost': row('the keeper went away', 'start the agent again with "touchstone agent start"', 'later', 5, -32048),
+
+  // peer: who asks
+  'peer.unknown': row('the kernel did not say who is calling', 'build the native shim: "npm run build:native"', 'never', 5, -32050),
+  'peer.uid-refused': row('this user may not talk to the agent', 'ask the owner to name your uid in policy.toml', 'after-user-action', 3, -32051),
+  'peer.origin-refused': row('browsers may not talk to the agent', 'use a program that does not send an Origin header', 'never', 3, -32052),
+
+  // native shim
+  'native.missing': row('the native shim is not built', 'build it with "npm run build:native"', 'after-user-action', 1, -32060),
+  'native.call': row('a system call failed', 'run "touchstone doctor"', 'never', 1, -32061),
+  'native.driver-binding': row('the PKCS#11 binding is not built', 'install with "npm install -g touchstone --allow-scripts=pkcs11js"', 'after-user-action', 1, -32062),
+  'native.hardening': row('a protection of the process could not be set', 'run "touchstone doctor" and see docs/threat-model.md', 'never', 1, -32063),
+
+  // config, policy, state files
+  'config.invalid': row('the configuration is not valid', 'correct it, then run "touchstone config show"', 'after-user-action', 2, -32070),
+  'config.missing': row('there is no configuration yet', 'run "touchstone init"', 'after-user-action', 2, -32071),
+  'config.exists': row('a configuration already exists', 'edit it, or remove it first; "touchstone paths" shows where it is', 'after-user-action', 2, -32072),
+  'policy.invalid': row('the policy is not valid', 'correct it, then run "touchstone policy check"', 'after-user-action', 2, -32073),
+  'policy.missing': row('there is no policy, so nothing may be signed', 'run "touchstone init"', 'after-user-action', 3, -32074),
+  'state.version': row('the state file was written by another release', 'use the release that wrote it, or a newer one', 'never', 1, -32075),
+  'state.damaged': row('the state file is damaged', 'restore it from a backup; it was not changed', 'never', 1, -32076),
+  'state.write': row('a state file could not be written', 'free some space or make the folder writable, then try again', 'after-user-action', 1, -32077),
+  'state.locked': row('another process holds the lock on the state folder', 'stop it first: "touchstone agent stop"', 'later', 1, -32078),
+
+  // policy decisions
+  'policy.denied': row('the policy does not allow this', 'see why with "touchstone policy explain"', 'after-user-action', 3, -32080),
+  'policy.limit': row('the limit of the rule is used up', 'wait, or raise the limit in policy.toml', 'later', 3, -32081),
+  'policy.consent-unavailable': row('the rule asks for a consent this agent cannot obtain', 'change the rule; "touchstone policy check" names what is not available', 'after-user-action', 3, -32082),
+
+  // statements
+  'statement.unrecognised': row('the bytes are not what the request says they are', 'send the exact bytes of the kind you name', 'never', 2, -32090),
+  'statement.repository': row('the statement names another repository than the key', 'sign with the key of that repository; see "touchstone key list"', 'never', 3, -32091),
+  'statement.kind': row('the key may not sign this kind', 'choose a key with a fitting role; see "touchstone key list"', 'never', 3, -32092),
+
+  // keys
+  'key.name-invalid': row('the key name is not valid', 'write REPOSITORY#ROLE[@EPOCH][~ALGORITHM][:INDEX]', 'never', 2, -32100),
+  'key.uri-invalid': row('the key URI is not valid', 'write it after RFC 7512, for example pkcs11:token=release', 'never', 2, -32101),
+  'key.unknown': row('there is no such key', 'see "touchstone key list", or make it with "touchstone key derive"', 'after-user-action', 2, -32102),
+  'key.ambiguous': row('more than one key matches', 'add @EPOCH, ~ALGORITHM or :INDEX', 'never', 2, -32103),
+  'key.retired': row('the key is retired', 'sign with the active epoch', 'never', 3, -32104),
+  'key.revoked': row('the key is revoked', 'derive the next epoch with "touchstone key rotate"', 'never', 3, -32105),
+  'key.usage': row('the key is not meant for this', 'choose another key; see "touchstone key list"', 'never', 3, -32106),
+  'key.locked': row('the key is not loaded', 'load it with "touchstone unlock"', 'after-user-action', 4, -32107),
+  'key.exists': row('the key already exists', 'use it, or move on with "touchstone key rotate"', 'never', 2, -32108),
+  'key.mismatch': row('the derived key is not the recorded one', 'check that this is the right token: "touchstone token show"', 'never', 4, -32109),
+  'key.field-invalid': row('a field of the derivation context is not valid', 'see docs/spec/derivation.md for the alphabet of each field', 'never', 2, -32110),
+
+  // keyring
+  'keyring.missing': row('there is no keyring yet', 'make the root and derivation key with "touchstone token setup"', 'after-user-action', 2, -32120),
+  'keyring.exists': row('a keyring already exists', 'keep it; to start over choose another state folder', 'never', 2, -32121),
+  'keyring.signature': row('the keyring is not signed by its root', 'restore it from a backup; it may have been changed by hand', 'never', 6, -32122),
+  'keyring.other-token': row('the keyring belongs to another token', 'insert the token it names, or choose another state folder', 'after-user-action', 4, -32123),
+
+  // leases
+  'lease.expired': row('the lease has ended', 'unlock again with "touchstone unlock"', 'after-user-action', 4, -32130),
+  'lease.kind': row('the lease does not cover this kind', 'unlock again with the kinds you need', 'after-user-action', 3, -32131),
+  'lease.uses': row('the lease has no uses left', 'unlock again with "touchstone unlock"', 'after-user-action', 4, -32132),
+  'lease.attempt': row('the unlock attempt is unknown or too old', 'start again with "touchstone unlock"', 'after-user-action', 4, -32133),
+  'lease.secure-heap': row('the secure heap for keys is full', 'unlock fewer keys at once with --key', 'after-user-action', 1, -32134),
+
+  // tokens
+  'token.unknown': row('no such token is configured', 'see "touchstone token list"', 'never', 2, -32140),
+  'token.absent': row('the token is not connected', 'insert it; see "touchstone token list"', 'after-user-action', 4, -32141),
+  'token.ambiguous': row('more than one token matches', 'name it by serial in the URI', 'after-user-action', 4, -32142),
+  'token.module-missing': row('the PKCS#11 module could not be loaded', 'check its path in touchstone.toml; "touchstone doctor" looks for it', 'after-user-action', 4, -32143),
+  'token.locked': row('the token is locked', 'unlock it with "touchstone unlock"', 'after-user-action', 4, -32144),
+  'token.pin-incorrect': row('the PIN is wrong', 'try again with the right PIN', 'after-user-action', 4, -32145),
+  'token.pin-locked': row('the PIN is locked', 'reset it with the PUK or SO PIN of the token', 'after-user-action', 4, -32146),
+  'token.pin-known-wrong': row('this PIN was already refused by the token', 'enter another one; it was not sent again', 'after-user-action', 4, -32147),
+  'token.pin-last-try': row('only one try is left before the PIN locks', 'if you are sure of the PIN, add --use-last-try SERIAL', 'after-user-action', 4, -32148),
+  'token.pin-format': row('the PIN has a length or form the token does not take', 'enter it again', 'after-user-action', 4, -32149),
+  'token.pin-needed': row('the token asks for the PIN', 'unlock it with "touchstone unlock"', 'after-user-action', 4, -32150),
+  'token.pin-expired': row('the PIN has expired and must be changed', 'change it with the tool of the token', 'after-user-action', 4, -32151),
+  'token.key-missing': row('the key is not on the token', 'check that this is the right token: "touchstone token show"', 'after-user-action', 4, -32152),
+  'token.object-exists': row('the token already holds a key with this label', 'choose another token or label; nothing was changed', 'after-user-action', 2, -32153),
+  'token.unsupported': row('the token cannot do this', 'see docs/tokens for what each token can do', 'never', 1, -32154),
+  'token.busy': row('another program uses the token', 'close it and try again', 'later', 4, -32155),
+  'token.removed': row('the token was removed', 'insert it again', 'after-user-action', 4, -32156),
+  'token.device': row('the token reported an error', 'insert it again; then "touchstone token list"', 'later', 4, -32157),
+  'token.memory': row('the token has no room left', 'remove objects you no longer need', 'after-user-action', 1, -32158),
+  'token.write-protected': row('the token is write protected', 'remove the protection', 'after-user-action', 4, -32159),
+  'token.host-crashed': row('the driver of the token crashed', 'try again; if it goes on, check the module with "touchstone doctor"', 'later', 1, -32160),
+  'token.timeout': row('the token did not answer in time', 'try again; insert the token anew if it goes on', 'later', 7, -32161),
+  'token.bad-signature': row('the token returned a signature that does not verify', 'do not use this token until you know why', 'never', 1, -32162),
+  'token.other': row('the driver reported an error', 'see the driver code in the details', 'never', 1, -32163),
+  'token.not-initialised': row('the token is not initialised', 'initialise it first; for the embedded token run "touchstone init --softhsm"', 'after-user-action', 4, -32164),
+
+  // audit
+  'audit.write': row('the audit log cannot be written, so nothing is signed', 'free some space; signing goes on by itself', 'later', 1, -32170),
+  'audit.shorter': row('the audit log is shorter than it was', 'find out who cut it; "touchstone audit verify" shows where', 'never', 6, -32171),
+  'audit.broken': row('the audit log does not verify', 'see "touchstone audit verify" for the line', 'never', 6, -32172),
+
+  // verification
+  'verify.failed': row('the signature does not verify', 'check the file, the key and the signature', 'never', 6, -32180),
+  'verify.format': row('the signature could not be read', 'check that the file is the signature', 'never', 6, -32181),
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof ERROR_TABLE;

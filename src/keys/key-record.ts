@@ -1,0 +1,88 @@
+/**
+ * The records of the keyring: what is publicly known of every key. Pure data; nothing here is secret.
+ */
+
+/** Algorithms of leaves and of on-token keys (derive v1 and PKCS#11). */
+export type KeyAlgorithm = 'ecdsa-p256' | 'ed25519';
+
+export type KeyState = 'active' | 'retired' | 'revoked';
+
+/** Keyed PRF that derives leaves (docs/spec/derivation.md, step 1). */
+export type DerivationBackend = 'ec' | 'hmac';
+
+/** An object on a token: RFC 7512 URI of the token (label and serial), CKA_ID in hex, CKA_LABEL. */
+export interface TokenHome {
+  readonly token: string;
+  readonly id: string;
+  readonly label: string;
+}
+
+interface KeyBase {
+  /** Lower-case hex SHA-256 of the DER SubjectPublicKeyInfo, 64 characters. */
+  readonly keyId: string;
+  readonly algorithm: KeyAlgorithm;
+  /** DER SubjectPublicKeyInfo, base64. */
+  readonly publicKey: string;
+  /** RFC 3339, whole seconds, Z. */
+  readonly createdAt: string;
+}
+
+/** The on-token key that signs the anchor of the keyring, roots and key certificates. Never signs for clients here. */
+export interface RootRecord extends KeyBase {
+  readonly usage: 'root';
+  readonly name: 'touchstone/root#root';
+  readonly home: TokenHome;
+}
+
+/** The on-token key that only derives. `hmac` secrets have no public key. */
+export interface DerivationRecord {
+  readonly usage: 'derive';
+  readonly name: 'touchstone/derivation#derive';
+  readonly backend: DerivationBackend;
+  readonly home: TokenHome;
+  /** `ec` only: DER SubjectPublicKeyInfo, base64, and its key id. */
+  readonly publicKey?: string | undefined;
+  readonly keyId?: string | undefined;
+  readonly backup: 'generated' | 'imported';
+  readonly createdAt: string;
+}
+
+/** A repository key. `homes` lists tokens that hold it as a non-extractable object (`key install`). */
+export interface LeafRecord extends KeyBase {
+  readonly usage: 'sign';
+  readonly repository: string;
+  readonly role: string;
+  readonly epoch: number;
+  readonly index: number;
+  readonly state: KeyState;
+  readonly retiredAt?: string | undefined;
+  readonly revokedAt?: string | undefined;
+  readonly revokedReason?: string | undefined;
+  readonly homes: readonly TokenHome[];
+}
+
+export type KeyRecord = RootRecord | DerivationRecord | LeafRecord;
+
+/** The root-signed part: made at creation, changed only by the root. */
+export interface KeyringAnchor {
+  readonly format: 'touchstone-keyring-anchor';
+  readonly version: 1;
+  /** Trust domain of every derivation context. */
+  readonly domain: string;
+  readonly createdAt: string;
+  readonly root: RootRecord;
+  readonly derivation: DerivationRecord;
+  /** The leaf `touchstone/agent#audit` that signs derived additions and audit checkpoints. */
+  readonly audit: LeafRecord;
+}
+
+/** The part signed by the audit leaf: every leaf derived since, in order of creation. */
+export interface KeyringRecords {
+  readonly format: 'touchstone-keyring-records';
+  readonly version: 1;
+  /** Lower-case hex SHA-256 of the anchor's payload bytes. */
+  readonly anchor: string;
+  /** Grows by one with each change; a lower one than remembered is refused. */
+  readonly sequence: number;
+  readonly leaves: readonly LeafRecord[];
+}

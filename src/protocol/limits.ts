@@ -1,0 +1,29 @@
+/** Every limit of the control protocol, in one place. The agent's own unless a comment names another owner. */
+export const LIMITS = {
+  /** One WebSocket message, bytes. */
+  frameBytes: 256 * 1024,
+  /** Hard cap of the WebSocket layer, bytes; between the two a typed error is the answer, above it close code 1009. */
+  socketFrameBytes: 4 * 1024 * 1024,
+  /** Requests that may wait for a reply on one connection. */
+  inFlightPerConnection: 256,
+  connectionsPerUid: 256,
+  /** Signing requests in one `sign` call. */
+  batch: 1024,
+  /** Orders that may wait for one token. */
+  queuePerToken: 256,
+  /** Longest and default time for a request, milliseconds. */
+  maxDeadlineMs: 120_000,
+  defaultDeadlineMs: 30_000,
+  /** Output a client has not read before the agent stops reading from it, bytes. */
+  unreadOutputBytes: 1024 * 1024,
+  /** Time for the first message after connecting, and between ping and pong, milliseconds. */
+  helloMs: 10_000,
+  pingMs: 30_000,
+  /** Records in one `audit` reply. */
+  auditRecords: 1000,
+} as const;
+
+export const PROTOCOL_VERSION = 1;
+
+/** WebSocket subprotocol name. */
+export const SUBPROTOCOL = 'touchstone.v1';

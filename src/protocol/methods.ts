@@ -1,0 +1,239 @@
+/**
+ * The one table of methods: name → parameters, result, what it is for. Server dispatch, typed client, JSON Schema and
+ * docs/spec/protocol.md all come from it. JSON-RPC 2.0 over a WebSocket on a Unix socket.
+ */
+import { z } from 'zod';
+import { LIMITS } from './limits.js';
+
+const text = (max: number): z.ZodString => z.string().min(1).max(max);
+const keyName = text(512).describe('REPOSITORY#ROLE[@EPOCH][~ALGORITHM][:INDEX], or a key URI');
+const base64 = z.string().max(LIMITS.frameBytes).describe('base64, RFC 4648 section 4, padded');
+const algorithm = z.enum(['ecdsa-p256', 'ed25519']);
+const timeoutMs = z.number().int().min(1).max(LIMITS.maxDeadlineMs).optional().describe('milliseconds; default 30000');
+const tokenName = text(64).describe('name of the token in touchstone.toml');
+const empty = z.strictObject({});
+const seconds = z.number().int().min(1).max(31_536_000);
+
+const sealedPin = z.strictObject({
+  attempt: text(64),
+  enc: base64.describe('HPKE encapsulated key, 32 bytes'),
+  ciphertext: base64.describe('HPKE ciphertext of the PIN'),
+});
+
+const triesLeft = z.enum(['full', 'low', 'last', 'locked']);
+
+const errorData = z.object({
+  code: z.string(),
+  message: z.string(),
+  hint: z.string(),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
+
+export const tokenStatusSchema = z.object({
+  name: z.string(),
+  state: z.enum(['absent', 'present', 'unlocked', 'degraded']),
+  uri: z.string(),
+  module: z.string(),
+  label: z.string().optional(),
+  serial: z.string().optional(),
+  manufacturer: z.string().optional(),
+  model: z.string().optional(),
+  firmware: z.string().optional(),
+  onRemoval: z.enum(['keep', 'lock']),
+  triesLeft: triesLeft.optional(),
+  reason: errorData.optional(),
+});
+
+const leaseStatusSchema = z.object({
+  id: z.string(),
+  token: z.string(),
+  owner: z.number(),
+  keys: z.array(z.string()),
+  kinds: z.array(z.string()),
+  usesLeft: z.number().nullable(),
+  expiresAt: z.string(),
+  blind: z.boolean(),
+});
+
+export const keyInfoSchema = z.object({
+  name: z.string(),
+  usage: z.enum(['root', 'derive', 'sign']),
+  keyId: z.string().optional(),
+  algorithm: z.string(),
+  publicKey: z.string().optional().describe('DER SubjectPublicKeyInfo, base64'),
+  state: z.enum(['active', 'retired', 'revoked']),
+  createdAt: z.string(),
+  retiredAt: z.string().optional(),
+  revokedAt: z.string().optional(),
+  revokedReason: z.string().optional(),
+  backend: z.string().optional(),
+  homes: z.array(z.object({ token: z.string(), id: z.string(), label: z.string() })),
+  kinds: z.array(z.string()).describe('what its role lets it sign'),
+  loaded: z.boolean().describe('a lease covers it now'),
+});
+
+const signRequest = z.strictObject({
+  key: keyName,
+  kind: text(256).describe('for example sshsig:file; the bytes must be of this kind'),
+  payload: base64.describe('the exact bytes to sign'),
+});
+
+const leaseParams = {
+  keys: z.array(keyName).min(1).max(LIMITS.batch).optional(),
+  kinds: z.array(text(256)).min(1).max(64).optional(),
+  uses: z.number().int().min(1).max(2 ** 48).optional(),
+  seconds: seconds.optional(),
+  blind: z.boolean().optional(),
+} as const;
+
+function method<P extends z.ZodType, R extends z.ZodType>(
+  summary: string,
+  params: P,
+  result: R,
+): { readonly summary: string; readonly params: P; readonly result: R } {
+  return { summary, params, result };
+}
+
+export const METHODS = {
+  hello: method(
+    'Says who is on each end; the first call of a client.',
+    z.strictObject({ client: text(128), protocol: z.number().int().min(1) }),
+    z.object({
+      agent: z.string(),
+      protocol: z.number(),
+      pid: z.number().describe('of the keeper'),
+      uid: z.number().describe('of the caller, as the kernel says'),
+      limits: z.record(z.string(), z.number()),
+    }),
+  ),
+  status: method(
+    'The agent at a glance: tokens, leases, keys, audit.',
+    empty,
+    z.object({
+      agent: z.string(),
+      pid: z.number(),
+      frontPid: z.number(),
+      startedAt: z.string(),
+      socket: z.string(),
+      domain: z.string().nullable(),
+      tokens: z.array(tokenStatusSchema),
+      leases: z.array(leaseStatusSchema),
+      keys: z.object({ total: z.number(), active: z.number(), loaded: z.number() }),
+      orders: z.object({ count: z.number(), hash: z.string() }),
+      audit: z.object({ sequence: z.number(), head: z.string(), unsealed: z.number(), writable: z.boolean() }),
+      policy: z.object({ file: z.string(), rules: z.number(), problem: errorData.nullable() }),
+      connections: z.number(),
+    }),
+  ),
+  'tokens.list': method('Every configured token and its state.', empty, z.object({ tokens: z.array(tokenStatusSchema) })),
+  'tokens.setup': method(
+    'Makes the root and the derivation key on a token, and the keyring.',
+    z.strictObject({
+      pin: sealedPin,
+      backend: z.enum(['ec', 'hmac']).optional(),
+      seconds: seconds.optional(),
+      useLastTry: text(64).optional(),
+    }),
+    z.object({ root: keyInfoSchema, derivation: keyInfoSchema, audit: keyInfoSchema, lease: leaseStatusSchema }),
+  ),
+  'keys.list': method(
+    'All keys; retired and revoked ones only when asked.',
+    z.strictObject({ all: z.boolean().optional() }),
+    z.object({ domain: z.string().nullable(), keys: z.array(keyInfoSchema) }),
+  ),
+  'keys.show': method('One key.', z.strictObject({ key: keyName }), z.object({ key: keyInfoSchema })),
+  'keys.derive': method(
+    'Derives a repository key from the unlocked token and records it; the same call again returns the same key.',
+    z.strictObject({ key: keyName }),
+    z.object({ key: keyInfoSchema, created: z.boolean() }),
+  ),
+  'keys.rotate': method(
+    'Moves a key to its next epoch; the old one is kept as retired.',
+    z.strictObject({ key: keyName }),
+    z.object({ key: keyInfoSchema, retired: keyInfoSchema }),
+  ),
+  'keys.revoke': method(
+    'Marks a key as revoked, with a reason; it never signs again.',
+    z.strictObject({ key: keyName, reason: text(256) }),
+    z.object({ key: keyInfoSchema }),
+  ),
+  'keys.install': method(
+    'Puts a repository key into a second token as a non-extractable key.',
+    z.strictObject({ key: keyName, pin: sealedPin, useLastTry: text(64).optional() }),
+    z.object({ key: keyInfoSchema }),
+  ),
+  sign: method(
+    'Signs a list of statements: one decision, one audit group, one reply. All or none.',
+    z.strictObject({ requests: z.array(signRequest).min(1), timeoutMs }),
+    z.object({
+      signatures: z.array(
+        z.object({
+          signature: z.string().describe('base64; r||s (64 bytes) for ECDSA, 64 bytes for Ed25519'),
+          keyId: z.string(),
+          auditId: z.number(),
+        }),
+      ),
+    }),
+  ),
+  'unlock.begin': method(
+    'Starts an unlock: a one-time key to seal the PIN to, and what the token says of itself.',
+    z.strictObject({ token: tokenName.optional() }),
+    z.object({
+      attempt: z.string(),
+      publicKey: z.string(),
+      info: z.string(),
+      token: z.string(),
+      serial: z.string(),
+      label: z.string(),
+      triesLeft,
+      expiresAt: z.string(),
+    }),
+  ),
+  'unlock.finish': method(
+    'Ends an unlock with the sealed PIN; leaves are derived and a lease begins.',
+    z.strictObject({ pin: sealedPin, useLastTry: text(64).optional(), ...leaseParams }),
+    z.object({ lease: leaseStatusSchema, loaded: z.number() }),
+  ),
+  lock: method(
+    'Wipes leaves and ends token sessions; all tokens, or one.',
+    z.strictObject({ token: tokenName.optional() }),
+    z.object({ locked: z.number() }),
+  ),
+  'audit.query': method(
+    'Records of the audit log, newest last.',
+    z.strictObject({
+      after: z.number().int().min(0).optional().describe('sequence'),
+      limit: z.number().int().min(1).max(LIMITS.auditRecords).optional(),
+      key: keyName.optional(),
+      outcome: z.enum(['signed', 'refused']).optional(),
+    }),
+    z.object({ records: z.array(z.record(z.string(), z.unknown())), last: z.number() }),
+  ),
+  'policy.explain': method(
+    'What the policy would decide for a request of the caller, and which rule says so.',
+    z.strictObject({ key: keyName, kind: text(256), uid: z.number().int().min(0).optional() }),
+    z.object({
+      outcome: z.enum(['allow', 'deny']),
+      rule: z.string().nullable(),
+      reason: z.string(),
+      trace: z.array(z.object({ rule: z.string(), matched: z.boolean(), why: z.string() })),
+    }),
+  ),
+  'events.subscribe': method(
+    'Sends `event` notifications on this connection from now on.',
+    empty,
+    z.object({ subscribed: z.literal(true) }),
+  ),
+  cancel: method(
+    'Cancels a request of this connection that still waits.',
+    z.strictObject({ id: z.union([z.number().int(), text(64)]) }),
+    z.object({ cancelled: z.boolean() }),
+  ),
+} as const;
+
+export type MethodName = keyof typeof METHODS;
+export type Params<M extends MethodName> = z.input<(typeof METHODS)[M]['params']>;
+export type Result<M extends MethodName> = z.output<(typeof METHODS)[M]['result']>;
+export type SignRequest = z.infer<typeof signRequest>;
+export type TokenStatusInfo = z.infer<typeof tokenStatusSchema>;
+export type KeyInfo = z.infer<typeof keyInfoSchema>;

@@ -1,0 +1,78 @@
+/**
+ * What the keeper says to a token host and hears back. One frame per message: u32 length, u32 id, u8 opcode (0 = ok,
+ * 1 = error in answers), then a JSON header with u32 length and raw bytes after it. Secrets (PINs, PRF values, scalars) travel
+ * only in the raw part, which both ends overwrite after use.
+ */
+import type { ErrorData } from '../errors/agent-error.js';
+import type { DerivationBackend } from '../keys/key-record.js';
+
+export interface HostTokenInfo {
+  readonly label: string;
+  readonly serial: string;
+  readonly manufacturer: string;
+  readonly model: string;
+  readonly firmware: string;
+  readonly initialised: boolean;
+  readonly loginRequired: boolean;
+  readonly triesLeft: 'full' | 'low' | 'last' | 'locked';
+  readonly uri: string;
+}
+
+/** Public half of an object on the token; `publicKey` is DER SubjectPublicKeyInfo in base64, absent for secrets. */
+export interface HostKeyInfo {
+  readonly id: string;
+  readonly label: string;
+  readonly publicKey?: string | undefined;
+}
+
+/** method → JSON params, raw bytes in, JSON result, raw bytes out. */
+export interface HostCalls {
+  /** Loads the module and finds the token. First call after start. */
+  readonly open: { params: { module: string; uri: string }; result: HostTokenInfo };
+  /** C_GetTokenInfo plus a cheap probe: is the token still there and the same? */
+  readonly probe: { params: Record<string, never>; result: HostTokenInfo };
+  /** C_InitToken and C_InitPIN. Raw in: u16 length of SO PIN, SO PIN, PIN. */
+  readonly initialise: { params: { label: string }; result: HostTokenInfo };
+  /** C_Login(CKU_USER). Raw in: PIN. */
+  readonly login: { params: Record<string, never>; result: HostTokenInfo };
+  /** P-256 pair on the token: sensitive, never extractable, sign only. Refused when the label exists. */
+  readonly generateSigningKey: { params: { id: string; label: string }; result: HostKeyInfo };
+  /** Derivation key: P-256 pair with CKA_DERIVE only, or a 32-byte generic secret with CKA_SIGN only (HMAC). */
+  readonly generateDerivationKey: { params: { id: string; label: string; backend: DerivationBackend }; result: HostKeyInfo };
+  /** Finds a signing key by id and label, checks its attributes, keeps the handle. */
+  readonly findSigningKey: { params: { id: string; label: string }; result: HostKeyInfo };
+  /** Finds the derivation key and checks `derive only`. */
+  readonly findDerivationKey: { params: { id: string; label: string; backend: DerivationBackend }; result: HostKeyInfo };
+  /**
+   * One PRF evaluation (docs/spec/derivation.md, step 1): derive, read, destroy in one go. Raw in: the peer point (65 bytes) for
+   * `ec`, the context for `hmac`. Raw out: T, 32 bytes.
+   */
+  readonly evaluatePrf: { params: { id: string; label: string; backend: DerivationBackend }; result: Record<string, never> };
+  /** CKM_ECDSA over a 32-byte digest (raw in); raw out: r||s, 64 bytes. */
+  readonly signDigest: { params: { id: string; label: string }; result: Record<string, never> };
+  /** Imports a P-256 scalar (raw in, 32 bytes) as a non-extractable signing key, and its public key. */
+  readonly importSigningKey: { params: { id: string; label: string; publicPoint: string }; result: HostKeyInfo };
+}
+
+export type HostMethod = keyof HostCalls;
+
+export const HOST_METHODS = [
+  'open',
+  'probe',
+  'initialise',
+  'login',
+  'generateSigningKey',
+  'generateDerivationKey',
+  'findSigningKey',
+  'findDerivationKey',
+  'evaluatePrf',
+  'signDigest',
+  'importSigningKey',
+] as const satisfies readonly HostMethod[];
+
+/** Largest frame in bytes. */
+export const MAX_HOST_FRAME_BYTES = 64 * 1024;
+
+export interface HostFailure {
+  readonly error: ErrorData;
+}
