@@ -1,6 +1,7 @@
 /**
- * What the keeper says to a token host and hears back. One frame per message: u32 length, u32 id, u8 opcode (0 = ok,
- * 1 = error in answers), then a JSON header with u32 length and raw bytes after it. Secrets (PINs, PRF values, scalars) travel
+ * What the keeper says to a token host and hears back. One frame per message (big endian): u32 length of what follows,
+ * u32 id, u8 opcode (in requests the index in HOST_METHODS; in answers 0 = ok, 1 = error), u32 length of the JSON header,
+ * header, raw bytes. Secrets (PINs, PRF values, scalars) travel
  * only in the raw part, which both ends overwrite after use.
  */
 import type { ErrorData } from '../errors/agent-error.js';
@@ -38,20 +39,32 @@ export interface HostCalls {
   /** P-256 pair on the token: sensitive, never extractable, sign only. Refused when the label exists. */
   readonly generateSigningKey: { params: { id: string; label: string }; result: HostKeyInfo };
   /** Derivation key: P-256 pair with CKA_DERIVE only, or a 32-byte generic secret with CKA_SIGN only (HMAC). */
-  readonly generateDerivationKey: { params: { id: string; label: string; backend: DerivationBackend }; result: HostKeyInfo };
+  readonly generateDerivationKey: {
+    params: { id: string; label: string; backend: DerivationBackend };
+    result: HostKeyInfo;
+  };
   /** Finds a signing key by id and label, checks its attributes, keeps the handle. */
   readonly findSigningKey: { params: { id: string; label: string }; result: HostKeyInfo };
   /** Finds the derivation key and checks `derive only`. */
-  readonly findDerivationKey: { params: { id: string; label: string; backend: DerivationBackend }; result: HostKeyInfo };
+  readonly findDerivationKey: {
+    params: { id: string; label: string; backend: DerivationBackend };
+    result: HostKeyInfo;
+  };
   /**
    * One PRF evaluation (docs/spec/derivation.md, step 1): derive, read, destroy in one go. Raw in: the peer point (65 bytes) for
    * `ec`, the context for `hmac`. Raw out: T, 32 bytes.
    */
-  readonly evaluatePrf: { params: { id: string; label: string; backend: DerivationBackend }; result: Record<string, never> };
+  readonly evaluatePrf: {
+    params: { id: string; label: string; backend: DerivationBackend };
+    result: Record<string, never>;
+  };
   /** CKM_ECDSA over a 32-byte digest (raw in); raw out: r||s, 64 bytes. */
   readonly signDigest: { params: { id: string; label: string }; result: Record<string, never> };
-  /** Imports a P-256 scalar (raw in, 32 bytes) as a non-extractable signing key, and its public key. */
-  readonly importSigningKey: { params: { id: string; label: string; publicPoint: string }; result: HostKeyInfo };
+  /** Imports a P-256 scalar (raw in, 32 bytes) as a non-extractable signing key. `publicPoint`: 65 bytes, base64. */
+  readonly importSigningKey: {
+    params: { id: string; label: string; publicPoint: string };
+    result: HostKeyInfo;
+  };
 }
 
 export type HostMethod = keyof HostCalls;
