@@ -1,0 +1,72 @@
+/**
+ * The keeper's second line: every kind fixes the first bytes of what it signs. This check reads nothing beyond them,
+ * so that a front which was taken over cannot have a key of one purpose sign bytes of another. It never parses.
+ */
+
+/** First bytes of cosign's payload (JSON, `critical` always comes first). */
+export const SIMPLE_SIGNING_PREFIX = Buffer.from('{"critical":{', 'latin1');
+/** DSSE v1 pre-authentication encoding. */
+export const DSSE_PREFIX = Buffer.from('DSSEv1 ', 'latin1');
+/** PROTOCOL.sshsig of OpenSSH, section 3: the magic preamble of the signed data. */
+export const SSHSIG_PREFIX = Buffer.from('SSHSIG', 'latin1');
+
+export const DIGEST_BYTES = 32;
+
+/** Longest kind in characters: its length travels in one byte. */
+const MAX_KIND_LENGTH = 255;
+
+const MAX_CACHED_PREFIXES = 256;
+const cachedPrefixes = new Map<string, Buffer>();
+
+/**
+ * True when `bytes` begin as the kind demands. For `dsse:TYPE` and `sshsig:NAMESPACE` that includes the type or the
+ * namespace itself; a `digest` is 32 bytes that begin like no typed kind. Unknown kinds never match.
+ */
+export function prefixMatches(kind: string, bytes: Uint8Array): boolean {
+  if (kind === 'digest') return bytes.length === DIGEST_BYTES && !hasTypedPrefix(bytes);
+  const prefix = cachedPrefixes.get(kind) ?? cachePrefix(kind);
+  return prefix !== undefined && startsWith(bytes, prefix);
+}
+
+/** True when the first bytes belong to a typed kind. */
+export function hasTypedPrefix(bytes: Uint8Array): boolean {
+  return (
+    startsWith(bytes, SIMPLE_SIGNING_PREFIX) ||
+    startsWith(bytes, DSSE_PREFIX) ||
+    startsWith(bytes, SSHSIG_PREFIX)
+  );
+}
+
+/** True when `bytes` begin with `prefix`. */
+export function startsWith(bytes: Uint8Array, prefix: Buffer): boolean {
+  return bytes.length >= prefix.length && prefix.compare(bytes, 0, prefix.length) === 0;
+}
+
+function cachePrefix(kind: string): Buffer | undefined {
+  const prefix = prefixOf(kind);
+  if (prefix === undefined) return undefined;
+  if (cachedPrefixes.size >= MAX_CACHED_PREFIXES) cachedPrefixes.clear();
+  cachedPrefixes.set(kind, prefix);
+  return prefix;
+}
+
+function prefixOf(kind: string): Buffer | undefined {
+  if (kind.length > MAX_KIND_LENGTH) return undefined;
+  if (kind === 'oci.simple-signing') return SIMPLE_SIGNING_PREFIX;
+  if (kind.startsWith('dsse:') && kind.length > 5) {
+    const type = Buffer.from(kind.slice(5), 'utf8');
+    return Buffer.concat([
+      DSSE_PREFIX,
+      Buffer.from(`${type.length} `, 'latin1'),
+      type,
+      Buffer.from(' ', 'latin1'),
+    ]);
+  }
+  if (kind.startsWith('sshsig:') && kind.length > 7) {
+    const namespace = Buffer.from(kind.slice(7), 'utf8');
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(namespace.length);
+    return Buffer.concat([SSHSIG_PREFIX, length, namespace]);
+  }
+  return undefined;
+}
