@@ -2,13 +2,12 @@
  * The records of the keyring: what is publicly known of every key. Pure data; nothing here is secret.
  */
 
-/** Algorithms of leaves and of on-token keys (derive v1 and PKCS#11). */
-export type KeyAlgorithm = 'ecdsa-p256' | 'ed25519';
+import type { KeyAlgorithm } from '../crypto/algorithms.js';
+import type { DerivationBackend } from '../crypto/derive.js';
+
+export type { DerivationBackend, KeyAlgorithm };
 
 export type KeyState = 'active' | 'retired' | 'revoked';
-
-/** Keyed PRF that derives leaves (docs/spec/derivation.md, step 1). */
-export type DerivationBackend = 'ec' | 'hmac';
 
 /** An object on a token: RFC 7512 URI of the token (label and serial), CKA_ID in hex, CKA_LABEL. */
 export interface TokenHome {
