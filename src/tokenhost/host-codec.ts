@@ -1,90 +1,204 @@
 /**
  * Frames between keeper and token host, both directions (messages.ts has the layout). Raw parts hold PINs, scalars and PRF
- * values: decoding hands out a view, so whoever owns the frame overwrites the secret with it. Nothing here turns raw
- * bytes into a string.
+ * values: they are handed out as views into memory that the decoder overwrites as soon as the callback returns, and an
+ * encoded frame is meant to be overwritten once it was written. Nothing here turns raw bytes into a string.
  */
-import { AgentError } from '../errors/agent-error.js';
-import { HOST_METHODS, MAX_HOST_FRAME_BYTES, type HostMethod } from './messages.js';
+import { AgentError, type ErrorData } from '../errors/agent-error.js';
+import { HOST_METHODS, MAX_HOST_FRAME_BYTES, type HostCalls, type HostMethod } from './messages.js';
 
-/** Opcodes of answers. In requests the opcode is the index of the method in HOST_METHODS. */
-export const HostOpcode = { ok: 0, error: 1 } as const;
-
-export type HostAnswerOpcode = (typeof HostOpcode)[keyof typeof HostOpcode];
-
-export interface HostFrame {
-  readonly id: number;
-  readonly opcode: number;
-  /** Parsed JSON, not checked. */
-  readonly header: unknown;
-  /** A view into the frame: copy what must stay, overwrite what is secret. */
-  readonly raw: Buffer;
-}
-
+/** u32 length, u32 id, u8 opcode, u32 header length. */
 const LENGTH_BYTES = 4;
-/** u32 id, u8 opcode, u32 header length. */
 const FIXED_BYTES = 9;
+const PREFIX_BYTES = LENGTH_BYTES + FIXED_BYTES;
+
+/** Opcodes of answers; in requests the opcode is the index of the method in HOST_METHODS. */
+const OPCODE_OK = 0;
+const OPCODE_ERROR = 1;
 
 const NO_BYTES = Buffer.alloc(0);
 
-/**
- * One whole frame, its length included: a request when `what` is a method, else an answer. The caller overwrites `raw`,
- * and the frame once it was written.
- * @throws AgentError `limits.frame-too-large`
- */
-export function encodeHostFrame(
-  id: number,
-  what: HostMethod | HostAnswerOpcode,
-  header: unknown,
-  raw: Uint8Array = NO_BYTES,
-): Buffer {
+/** One frame; `header` and `raw` are views that are zero after the decoder's callback returned: copy what must stay. */
+export interface HostFrame {
+  readonly id: number;
+  readonly opcode: number;
+  readonly header: Buffer;
+  readonly raw: Buffer;
+}
+
+/** A request as the host receives it; the host checks each parameter before use. */
+export interface HostRequest {
+  readonly id: number;
+  readonly method: HostMethod;
+  readonly params: unknown;
+  readonly raw: Buffer;
+}
+
+/** An answer as the keeper receives it. `result` is what the method promises; the error is plain data. */
+export type HostReply =
+  | { readonly id: number; readonly ok: true; readonly result: unknown; readonly raw: Buffer }
+  | { readonly id: number; readonly ok: false; readonly error: ErrorData };
+
+function encode(id: number, opcode: number, header: unknown, raw: Uint8Array): Buffer {
   const json = JSON.stringify(header);
   const jsonBytes = Buffer.byteLength(json);
   const following = FIXED_BYTES + jsonBytes + raw.length;
   if (following > MAX_HOST_FRAME_BYTES) {
-    throw new AgentError('limits.frame-too-large', { message: `a token host frame of ${following} bytes` });
+    throw new AgentError('limits.frame-too-large', { message: `token host frame: ${following} bytes` });
   }
-  const frame = Buffer.allocUnsafe(LENGTH_BYTES + following);
+  // Not from the shared pool: a frame with secrets is overwritten by its owner, who must own all of it.
+  const frame = Buffer.allocUnsafeSlow(LENGTH_BYTES + following);
   frame.writeUInt32BE(following, 0);
   frame.writeUInt32BE(id, 4);
-  frame.writeUInt8(typeof what === 'string' ? HOST_METHODS.indexOf(what) : what, 8);
+  frame.writeUInt8(opcode, 8);
   frame.writeUInt32BE(jsonBytes, 9);
-  frame.write(json, LENGTH_BYTES + FIXED_BYTES, jsonBytes, 'utf8');
-  frame.set(raw, LENGTH_BYTES + FIXED_BYTES + jsonBytes);
+  frame.write(json, PREFIX_BYTES, jsonBytes, 'utf8');
+  frame.set(raw, PREFIX_BYTES + jsonBytes);
   return frame;
 }
 
 /**
- * Reads a frame without its length, as the pipe hands it out.
- * @throws AgentError `internal.unexpected` when it is not of this format: the pipe is broken, close it
+ * A request to the token host. The caller overwrites `raw` now and the frame after it was written.
+ * @throws AgentError `limits.frame-too-large`
  */
-export function decodeHostFrame(frame: Buffer): HostFrame {
-  if (frame.length < FIXED_BYTES) throw broken('too short');
-  const headerEnd = FIXED_BYTES + frame.readUInt32BE(5);
-  if (headerEnd > frame.length) throw broken('the header is longer than the frame');
-  return {
-    id: frame.readUInt32BE(0),
-    opcode: frame.readUInt8(4),
-    header: parseHeader(frame.subarray(FIXED_BYTES, headerEnd)),
-    raw: frame.subarray(headerEnd),
-  };
+export function encodeHostRequest<M extends HostMethod>(
+  id: number,
+  method: M,
+  params: HostCalls[M]['params'],
+  raw: Uint8Array = NO_BYTES,
+): Buffer {
+  return encode(id, HOST_METHODS.indexOf(method), params, raw);
 }
 
-/** The method a request names. @throws AgentError `internal.unexpected` */
-export function hostMethodOf(opcode: number): HostMethod {
-  const method: HostMethod | undefined = HOST_METHODS[opcode];
-  if (method === undefined) throw broken(`unknown method ${opcode}`);
-  return method;
+/** An answer with a result; same rules for overwriting. */
+export function encodeHostResult(id: number, result: unknown, raw: Uint8Array = NO_BYTES): Buffer {
+  return encode(id, OPCODE_OK, result, raw);
 }
 
-function parseHeader(bytes: Buffer): unknown {
+/** An answer that says why the call failed. */
+export function encodeHostFailure(id: number, error: ErrorData): Buffer {
+  return encode(id, OPCODE_ERROR, error, NO_BYTES);
+}
+
+function parseHeader(frame: HostFrame): unknown {
   try {
-    return JSON.parse(bytes.toString('utf8'));
+    return JSON.parse(frame.header.toString('utf8'));
   } catch {
-    // The engine's own message quotes the text it could not read; this one does not.
-    throw broken('the header is not JSON');
+    // The engine's message quotes the text it could not read; ours does not.
+    throw new AgentError('internal.unexpected', { message: 'token host frame: the header is not JSON' });
   }
 }
 
-function broken(what: string): AgentError {
-  return new AgentError('internal.unexpected', { message: `token host frame: ${what}` });
+/** @throws AgentError `internal.unexpected` for an unknown opcode or a header that is not JSON: the pipe is broken. */
+export function parseHostRequest(frame: HostFrame): HostRequest {
+  const method: HostMethod | undefined = HOST_METHODS[frame.opcode];
+  if (method === undefined) {
+    throw new AgentError('internal.unexpected', {
+      message: `token host frame: unknown opcode ${frame.opcode}`,
+    });
+  }
+  return { id: frame.id, method, params: parseHeader(frame), raw: frame.raw };
+}
+
+function isErrorData(value: unknown): value is ErrorData {
+  if (typeof value !== 'object' || value === null) return false;
+  const { code, message, hint } = value as Record<string, unknown>;
+  return typeof code === 'string' && typeof message === 'string' && typeof hint === 'string';
+}
+
+/**
+ * Reads an answer; `raw` is only valid during the decoder's callback.
+ * @throws AgentError `internal.unexpected` when the frame is not an answer: end the host.
+ */
+export function parseHostReply(frame: HostFrame): HostReply {
+  const header = parseHeader(frame);
+  if (frame.opcode === OPCODE_OK) return { id: frame.id, ok: true, result: header, raw: frame.raw };
+  if (frame.opcode === OPCODE_ERROR && isErrorData(header)) return { id: frame.id, ok: false, error: header };
+  throw new AgentError('internal.unexpected', {
+    message: `token host frame: unknown answer ${frame.opcode}`,
+  });
+}
+
+/**
+ * Cuts a byte stream into frames. `push` takes ownership of the chunk: it is overwritten with zeros before `push` returns,
+ * frames in it are views, and a frame split over chunks is collected in a buffer that is overwritten too.
+ */
+export class HostFrameDecoder {
+  readonly #pending = Buffer.allocUnsafeSlow(LENGTH_BYTES + MAX_HOST_FRAME_BYTES);
+  #have = 0;
+
+  /** @throws AgentError `limits.frame-too-large` or `internal.unexpected`: the pipe is broken, close it. */
+  push(chunk: Uint8Array, onFrame: (frame: HostFrame) => void): void {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    try {
+      let at = 0;
+      while (at < bytes.length) {
+        at +=
+          this.#have === 0
+            ? this.#takeWhole(bytes.subarray(at), onFrame)
+            : this.#collect(bytes.subarray(at), onFrame);
+      }
+    } finally {
+      bytes.fill(0);
+    }
+  }
+
+  /** Overwrites a half-received frame; for the end of the pipe. */
+  wipe(): void {
+    this.#pending.fill(0, 0, this.#have);
+    this.#have = 0;
+  }
+
+  /** Emits a frame that lies wholly in `bytes`, else starts collecting. Returns the bytes consumed. */
+  #takeWhole(bytes: Buffer, onFrame: (frame: HostFrame) => void): number {
+    if (bytes.length < LENGTH_BYTES) return this.#collect(bytes, onFrame);
+    const end = LENGTH_BYTES + frameLength(bytes);
+    if (bytes.length < end) return this.#collect(bytes, onFrame);
+    onFrame(readFrame(bytes.subarray(0, end)));
+    return end;
+  }
+
+  #collect(bytes: Buffer, onFrame: (frame: HostFrame) => void): number {
+    const target = this.#have < LENGTH_BYTES ? LENGTH_BYTES : LENGTH_BYTES + frameLength(this.#pending);
+    const taken = Math.min(target - this.#have, bytes.length);
+    bytes.copy(this.#pending, this.#have, 0, taken);
+    this.#have += taken;
+    if (this.#have < LENGTH_BYTES) return taken;
+    const end = LENGTH_BYTES + frameLength(this.#pending);
+    if (this.#have === end) {
+      try {
+        onFrame(readFrame(this.#pending.subarray(0, end)));
+      } finally {
+        this.wipe();
+      }
+    }
+    return taken;
+  }
+}
+
+function frameLength(bytes: Buffer): number {
+  const length = bytes.readUInt32BE(0);
+  if (length > MAX_HOST_FRAME_BYTES) {
+    throw new AgentError('limits.frame-too-large', {
+      message: `token host frame: ${length} bytes announced`,
+    });
+  }
+  if (length < FIXED_BYTES) {
+    throw new AgentError('internal.unexpected', { message: `token host frame: ${length} bytes announced` });
+  }
+  return length;
+}
+
+function readFrame(frame: Buffer): HostFrame {
+  const headerEnd = PREFIX_BYTES + frame.readUInt32BE(9);
+  if (headerEnd > frame.length) {
+    throw new AgentError('internal.unexpected', {
+      message: 'token host frame: the header is longer than the frame',
+    });
+  }
+  return {
+    id: frame.readUInt32BE(4),
+    opcode: frame.readUInt8(8),
+    header: frame.subarray(PREFIX_BYTES, headerEnd),
+    raw: frame.subarray(headerEnd),
+  };
 }

@@ -1,10 +1,9 @@
 /**
  * What the keeper says to a token host and hears back. One frame per message (big endian): u32 length of what follows,
  * u32 id, u8 opcode (in requests the index in HOST_METHODS; in answers 0 = ok, 1 = error), u32 length of the JSON header,
- * header, raw bytes. Secrets (PINs, PRF values, scalars) travel
- * only in the raw part, which both ends overwrite after use.
+ * header, raw bytes. Headers hold parameters, results, or ErrorData. Secrets (PINs, PRF values, scalars) travel only in the
+ * raw part, which both ends overwrite after use.
  */
-import type { ErrorData } from '../errors/agent-error.js';
 import type { DerivationBackend } from '../keys/key-record.js';
 
 export interface HostTokenInfo {
@@ -85,7 +84,3 @@ export const HOST_METHODS = [
 
 /** Largest frame in bytes. */
 export const MAX_HOST_FRAME_BYTES = 64 * 1024;
-
-export interface HostFailure {
-  readonly error: ErrorData;
-}

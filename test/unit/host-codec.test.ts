@@ -1,96 +1,139 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  decodeHostFrame,
-  encodeHostFrame,
-  HostOpcode,
-  hostMethodOf,
+  encodeHostFailure,
+  encodeHostRequest,
+  encodeHostResult,
+  HostFrameDecoder,
+  parseHostReply,
+  parseHostRequest,
+  type HostFrame,
 } from '../../src/tokenhost/host-codec.js';
-import { HOST_METHODS, MAX_HOST_FRAME_BYTES } from '../../src/tokenhost/messages.js';
+import { MAX_HOST_FRAME_BYTES } from '../../src/tokenhost/messages.js';
 
 const KEY = { id: '01ab', label: 'release root' };
 
-/** What the pipe hands out: the frame behind its length. */
-function body(frame: Buffer): Buffer {
-  expect(frame.readUInt32BE(0)).toBe(frame.length - 4);
-  return frame.subarray(4);
+function copyOf(frame: HostFrame): HostFrame {
+  return { ...frame, header: Buffer.from(frame.header), raw: Buffer.from(frame.raw) };
+}
+
+function decode(chunks: readonly Buffer[]): HostFrame[] {
+  const decoder = new HostFrameDecoder();
+  const frames: HostFrame[] = [];
+  for (const chunk of chunks) decoder.push(chunk, (frame) => frames.push(copyOf(frame)));
+  return frames;
+}
+
+function cut(bytes: Buffer, sizes: readonly number[]): Buffer[] {
+  const chunks: Buffer[] = [];
+  let at = 0;
+  for (const size of sizes) {
+    chunks.push(Buffer.from(bytes.subarray(at, at + size)));
+    at += size;
+  }
+  chunks.push(Buffer.from(bytes.subarray(at)));
+  return chunks.filter((chunk) => chunk.length > 0);
 }
 
 describe('host codec', () => {
-  it('carries every method with parameters and raw bytes', () => {
-    for (const method of HOST_METHODS) {
-      const raw = Buffer.from(method);
-      const frame = decodeHostFrame(body(encodeHostFrame(9, method, KEY, raw)));
-      expect(hostMethodOf(frame.opcode)).toBe(method);
-      expect(frame).toMatchObject({ id: 9, header: KEY });
-      expect(frame.raw.equals(raw)).toBe(true);
+  it('carries requests, results and failures', () => {
+    const digest = Buffer.alloc(32, 7);
+    const [request] = decode([encodeHostRequest(9, 'signDigest', KEY, digest)]);
+    expect(request && parseHostRequest(request)).toEqual({
+      id: 9,
+      method: 'signDigest',
+      params: KEY,
+      raw: digest,
+    });
+
+    const [result] = decode([encodeHostResult(0xffffffff, KEY, digest)]);
+    expect(result && parseHostReply(result)).toEqual({ id: 0xffffffff, ok: true, result: KEY, raw: digest });
+
+    const error = { code: 'token.absent', message: 'gone', hint: 'insert it', details: { ckr: 5 } } as const;
+    const [failure] = decode([encodeHostFailure(1, error)]);
+    expect(failure && parseHostReply(failure)).toEqual({ id: 1, ok: false, error });
+  });
+
+  it('yields the same frames however the stream is cut', () => {
+    const sent = [
+      encodeHostRequest(1, 'probe', {}),
+      encodeHostRequest(2, 'login', {}, Buffer.from('1234')),
+      encodeHostRequest(3, 'findSigningKey', { id: 'ff', label: 'Schlüssel ✓' }),
+    ];
+    const stream = Buffer.concat(sent);
+    const whole = decode([Buffer.from(stream)]);
+    expect(whole.map((frame) => frame.id)).toEqual([1, 2, 3]);
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 12 }), (sizes) => {
+        expect(decode(cut(stream, sizes))).toEqual(whole);
+      }),
+    );
+    expect(
+      decode(
+        cut(
+          stream,
+          Array.from({ length: stream.length }, () => 1),
+        ),
+      ),
+    ).toEqual(whole);
+  });
+
+  it('overwrites the chunk and the views once the callback returned', () => {
+    const secret = Buffer.from('654321');
+    for (const size of [1000, 20]) {
+      const chunks = cut(encodeHostRequest(2, 'login', {}, secret), [size]);
+      const kept: Buffer[] = [];
+      const decoder = new HostFrameDecoder();
+      for (const chunk of chunks) {
+        decoder.push(chunk, (frame) => {
+          expect(frame.raw.equals(secret)).toBe(true);
+          kept.push(frame.raw);
+        });
+      }
+      expect(kept).toHaveLength(1);
+      for (const view of [...kept, ...chunks]) expect(view.every((byte) => byte === 0)).toBe(true);
     }
   });
 
-  it('carries answers of both outcomes', () => {
-    const ok = decodeHostFrame(body(encodeHostFrame(0xffffffff, HostOpcode.ok, KEY)));
-    expect(ok).toMatchObject({ id: 0xffffffff, opcode: HostOpcode.ok, header: KEY });
-    expect(ok.raw).toHaveLength(0);
-    const error = { code: 'token.absent', message: 'gone', hint: 'insert it', details: { ckr: 5 } };
-    const failed = decodeHostFrame(body(encodeHostFrame(1, HostOpcode.error, { error })));
-    expect(failed).toMatchObject({ id: 1, opcode: HostOpcode.error, header: { error } });
+  it('overwrites the chunk when the callback throws', () => {
+    const chunk = encodeHostRequest(2, 'login', {}, Buffer.from('654321'));
+    const decoder = new HostFrameDecoder();
+    expect(() => {
+      decoder.push(chunk, () => {
+        throw new Error('stop');
+      });
+    }).toThrow('stop');
+    expect(chunk.every((byte) => byte === 0)).toBe(true);
   });
 
-  it('round-trips any header and raw part', () => {
-    fc.assert(
-      fc.property(
-        fc.nat({ max: 0xffffffff }),
-        fc.dictionary(fc.string(), fc.string({ unit: 'grapheme' })),
-        fc.uint8Array({ maxLength: 300 }),
-        (id, entries, raw) => {
-          // A prototype-less object does not equal its parsed self; a plain copy does.
-          const header = JSON.parse(JSON.stringify(entries)) as unknown;
-          const frame = decodeHostFrame(body(encodeHostFrame(id, HostOpcode.ok, header, raw)));
-          expect(frame.id).toBe(id);
-          expect(frame.header).toEqual(header);
-          expect(Buffer.from(raw).equals(frame.raw)).toBe(true);
-        },
-      ),
-    );
-  });
-
-  it('hands out raw bytes as a view, so that overwriting the frame overwrites the secret', () => {
-    const frame = body(encodeHostFrame(2, 'login', {}, Buffer.from('654321')));
-    const { raw } = decodeHostFrame(frame);
-    expect(raw.toString()).toBe('654321');
-    raw.fill(0);
-    expect(frame.includes('654321')).toBe(false);
-  });
-
-  it('refuses a frame larger than the limit and takes one of exactly that size', () => {
-    const room = MAX_HOST_FRAME_BYTES - 9 - '{}'.length;
-    expect(encodeHostFrame(1, 'login', {}, Buffer.alloc(room))).toHaveLength(4 + MAX_HOST_FRAME_BYTES);
-    expect(() => encodeHostFrame(1, 'login', {}, Buffer.alloc(room + 1))).toThrow(
+  it('refuses frames that are too large, too short or inconsistent', () => {
+    expect(() => encodeHostRequest(1, 'login', {}, Buffer.alloc(MAX_HOST_FRAME_BYTES))).toThrow(
       expect.objectContaining({ code: 'limits.frame-too-large' }),
     );
-  });
-
-  it('refuses what is not a frame, without quoting it', () => {
-    const broken = expect.objectContaining({ code: 'internal.unexpected' });
-    expect(() => decodeHostFrame(Buffer.alloc(8))).toThrow(broken);
-    const long = body(encodeHostFrame(1, 'probe', {}));
-    long.writeUInt32BE(3, 5);
-    expect(() => decodeHostFrame(long)).toThrow(broken);
-    const damaged = body(encodeHostFrame(1, 'findSigningKey', KEY));
-    damaged.write('secret-looking', 9, 'latin1');
-    expect(() => decodeHostFrame(damaged)).toThrow(/^token host frame: the header is not JSON$/);
-    expect(() => hostMethodOf(HOST_METHODS.length)).toThrow(broken);
-  });
-
-  it('never throws anything but an AgentError on garbage', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
-        try {
-          decodeHostFrame(Buffer.from(bytes));
-        } catch (error) {
-          expect(error).toMatchObject({ name: 'AgentError', code: 'internal.unexpected' });
-        }
-      }),
+    const announced = (length: number): Buffer => {
+      const bytes = Buffer.alloc(64);
+      bytes.writeUInt32BE(length, 0);
+      return bytes;
+    };
+    expect(() => decode([announced(MAX_HOST_FRAME_BYTES + 1)])).toThrow(
+      expect.objectContaining({ code: 'limits.frame-too-large' }),
     );
+    expect(() => decode([announced(8)])).toThrow(expect.objectContaining({ code: 'internal.unexpected' }));
+    const headerTooLong = encodeHostRequest(1, 'probe', {});
+    headerTooLong.writeUInt32BE(1000, 9);
+    expect(() => decode([headerTooLong])).toThrow(expect.objectContaining({ code: 'internal.unexpected' }));
+  });
+
+  it('refuses unknown opcodes and headers that are not JSON, without quoting them', () => {
+    const unknown = encodeHostRequest(1, 'probe', {});
+    unknown.writeUInt8(200, 8);
+    const [frame] = decode([unknown]);
+    expect(() => frame && parseHostRequest(frame)).toThrow('unknown opcode 200');
+    expect(() => frame && parseHostReply(frame)).toThrow('unknown answer 200');
+
+    const damaged = encodeHostRequest(1, 'findSigningKey', KEY);
+    damaged.write('secret-looking', 13, 'latin1');
+    const [broken] = decode([damaged]);
+    expect(() => broken && parseHostRequest(broken)).toThrow(/^token host frame: the header is not JSON$/);
   });
 });
