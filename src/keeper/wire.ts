@@ -10,14 +10,15 @@
  *   SIGNED    u32 id, u64 order number, 32-byte message hash, 32-byte running hash after this order, signature
  *   REFUSED   u32 id, JSON ErrorData
  *   RESULT    u32 id, JSON {result} or {error: ErrorData}
- *   EVENT     JSON KeeperEvent
+ *   EVENT     u32 0, JSON KeeperEvent
  *
  * Order numbers are given when a signature is made, and SIGNED frames leave in that order. The running hash is
  * h(0) = SHA-256("touchstone-orders-v1" || instance), h(n) = SHA-256(h(n-1) || U64BE(n) || key id || SHA-256(message)).
  */
-import type { ErrorData } from '../errors/agent-error.js';
+import { invariant, type ErrorData } from '../errors/agent-error.js';
 import type { DerivationRecord, LeafRecord, RootRecord, TokenHome } from '../keys/key-record.js';
 import type { DerivationBackend, KeyAlgorithm } from '../keys/key-record.js';
+import { allocateFrame } from '../encoding/frame.js';
 
 export const FrameType = {
   order: 1,
@@ -182,3 +183,111 @@ export type KeeperEvent =
   | { readonly event: 'drain' };
 
 export type LeaseEnd = 'expired' | 'locked' | 'removed' | 'uses' | 'stopping' | 'token-lost';
+
+/** One order as it stands in a frame. `message` and `keyId` are views into the frame. */
+export interface Order {
+  readonly id: number;
+  readonly blind: boolean;
+  readonly deadlineMs: number;
+  /** 32 raw bytes as a latin1 string: the fastest key of a Map. */
+  readonly keyId: string;
+  readonly kind: string;
+  readonly message: Buffer;
+}
+
+const ORDER_HEAD = 1 + 4 + 1 + 4 + 32 + 1;
+const SIGNED_HEAD = 1 + 4 + 8 + 32 + 32;
+
+/** @param keyId 32 raw bytes as latin1. */
+export function encodeOrder(order: Order): Buffer {
+  const kindLength = order.kind.length;
+  const frame = allocateFrame(ORDER_HEAD + kindLength + order.message.length);
+  frame[4] = FrameType.order;
+  frame.writeUInt32BE(order.id, 5);
+  frame[9] = order.blind ? ORDER_FLAG_BLIND : 0;
+  frame.writeUInt32BE(order.deadlineMs, 10);
+  frame.write(order.keyId, 14, 32, 'latin1');
+  frame[46] = kindLength;
+  frame.write(order.kind, 47, kindLength, 'latin1');
+  order.message.copy(frame, 47 + kindLength);
+  return frame;
+}
+
+/** @param frame without its length. */
+export function decodeOrder(frame: Buffer): Order {
+  invariant(frame.length >= ORDER_HEAD, 'order frame too short');
+  const kindEnd = 43 + frame.readUInt8(42);
+  invariant(frame.length >= kindEnd, 'order frame too short for its kind');
+  return {
+    id: frame.readUInt32BE(1),
+    blind: (frame.readUInt8(5) & ORDER_FLAG_BLIND) !== 0,
+    deadlineMs: frame.readUInt32BE(6),
+    keyId: frame.toString('latin1', 10, 42),
+    kind: frame.toString('latin1', 43, kindEnd),
+    message: frame.subarray(kindEnd),
+  };
+}
+
+/** A released order. Buffers are copies. */
+export interface Signed {
+  readonly id: number;
+  readonly order: number;
+  readonly messageHash: string;
+  readonly runningHash: string;
+  readonly signature: Buffer;
+}
+
+/** @param counted order count and running hash after the order (32 + 8 bytes). */
+export function encodeSigned(id: number, counted: Buffer, messageHash: Buffer, signature: Buffer): Buffer {
+  const frame = allocateFrame(SIGNED_HEAD + signature.length);
+  frame[4] = FrameType.signed;
+  frame.writeUInt32BE(id, 5);
+  counted.copy(frame, 9, 32, 40);
+  messageHash.copy(frame, 17, 0, 32);
+  counted.copy(frame, 49, 0, 32);
+  signature.copy(frame, 81);
+  return frame;
+}
+
+export function decodeSigned(frame: Buffer): Signed {
+  invariant(frame.length > SIGNED_HEAD, 'signed frame too short');
+  return {
+    id: frame.readUInt32BE(1),
+    order: frame.readUInt32BE(5) * 2 ** 32 + frame.readUInt32BE(9),
+    messageHash: frame.toString('hex', 13, 45),
+    runningHash: frame.toString('hex', 45, 77),
+    signature: Buffer.from(frame.subarray(77)),
+  };
+}
+
+/** Frames whose body is a u32 id and JSON: CALL, RESULT, REFUSED. */
+export function encodeJsonFrame(type: number, id: number, value: unknown): Buffer {
+  const json = Buffer.from(JSON.stringify(value), 'utf8');
+  const frame = allocateFrame(5 + json.length);
+  frame[4] = type;
+  frame.writeUInt32BE(id, 5);
+  json.copy(frame, 9);
+  return frame;
+}
+
+/** The id and the JSON value; the caller knows its type from the frame type. */
+export function decodeJsonFrame(frame: Buffer): { readonly id: number; readonly value: unknown } {
+  invariant(frame.length > 5, 'frame too short');
+  return { id: frame.readUInt32BE(1), value: JSON.parse(frame.toString('utf8', 5)) as unknown };
+}
+
+export function encodeEvent(event: KeeperEvent): Buffer {
+  return encodeJsonFrame(FrameType.event, 0, event);
+}
+
+export function encodeAck(order: number): Buffer {
+  const frame = allocateFrame(9);
+  frame[4] = FrameType.ack;
+  frame.writeBigUInt64BE(BigInt(order), 5);
+  return frame;
+}
+
+export function decodeAck(frame: Buffer): number {
+  invariant(frame.length === 9, 'ack frame has another length');
+  return Number(frame.readBigUInt64BE(1));
+}

@@ -1,0 +1,149 @@
+/**
+ * Settled: Pipe.onFrame + host-codec encodeHostFrame/decodeHostFrame/HostOpcode (see /tmp/brief/common.md, end).
+ * The keeper's end of one token host: starts the process, sends calls over a socket pair, kills it when a call does not
+ * end by its deadline. A call is never sent twice: it may have used a touch or a PIN.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync } from 'node:fs';
+import { AgentError, type ErrorData } from '../errors/agent-error.js';
+import { SCRUBBED_NODE_FLAGS } from '../platform/hardening.js';
+import { nativeShims } from '../platform/native-shims.js';
+import { Pipe } from '../platform/pipe.js';
+import { decodeHostFrame, encodeHostFrame, HostOpcode } from '../tokenhost/host-codec.js';
+import { MAX_HOST_FRAME_BYTES, type HostCalls, type HostMethod } from '../tokenhost/messages.js';
+
+export interface HostLinkOptions {
+  /** Name of the token, for messages. */
+  readonly token: string;
+  /** Absolute path of the host's entry script. */
+  readonly entry: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** The process has ended; every waiting call has failed by then. */
+  readonly onExit: () => void;
+}
+
+export interface HostAnswer<M extends HostMethod> {
+  readonly result: HostCalls[M]['result'];
+  /** A copy that the caller overwrites. */
+  readonly raw: Buffer;
+}
+
+interface Waiting {
+  readonly timer: NodeJS.Timeout;
+  readonly resolve: (answer: { result: unknown; raw: Buffer }) => void;
+  readonly reject: (error: AgentError) => void;
+}
+
+export class HostLink {
+  readonly #options: HostLinkOptions;
+  readonly #child: ChildProcess;
+  readonly #pipe: Pipe;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextId = 1;
+  #ended = false;
+
+  constructor(options: HostLinkOptions) {
+    this.#options = options;
+    const [ours, theirs] = nativeShims().socketPair();
+    this.#child = spawn(process.execPath, [...SCRUBBED_NODE_FLAGS, '--max-semi-space-size=1', options.entry], {
+      stdio: ['ignore', 'inherit', 'inherit', theirs],
+      env: { ...options.environment, TOUCHSTONE_PARENT: String(process.pid) },
+    });
+    closeSync(theirs);
+    this.#pipe = new Pipe(ours, {
+      maxFrameBytes: MAX_HOST_FRAME_BYTES,
+      flushAfterFrames: 8,
+      onFrame: (frame) => {
+        this.#onFrame(frame);
+      },
+      onClose: () => {
+        this.kill();
+      },
+    });
+    this.#child.once('exit', () => {
+      this.#onExit();
+    });
+    this.#child.once('error', () => {
+      this.#onExit();
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /**
+   * @param raw secret or binary input; overwritten once it is sent
+   * @param deadlineMs the process is killed when the answer has not come by then
+   * @throws AgentError what the driver reported, `token.timeout`, `token.host-crashed`
+   */
+  call<M extends HostMethod>(
+    method: M,
+    params: HostCalls[M]['params'],
+    deadlineMs: number,
+    raw?: Buffer,
+  ): Promise<HostAnswer<M>> {
+    if (this.#ended) return Promise.reject(this.#crashed());
+    const id = this.#nextId;
+    this.#nextId = (this.#nextId + 1) >>> 0 || 1;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#onDeadline(id, method, deadlineMs);
+      }, deadlineMs);
+      this.#waiting.set(id, { timer, resolve: resolve as Waiting['resolve'], reject });
+      const frame = encodeHostFrame(id, method, params, raw);
+      if (raw === undefined) this.#pipe.send(frame);
+      else {
+        raw.fill(0);
+        this.#pipe.sendSecret(frame);
+      }
+    });
+  }
+
+  /** Ends the process at once: the only way to make every driver forget the PIN. */
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  #onFrame(frame: Buffer): void {
+    const { id, opcode, header, raw } = decodeHostFrame(frame);
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined) return;
+    this.#waiting.delete(id);
+    clearTimeout(waiting.timer);
+    if (opcode === HostOpcode.ok) waiting.resolve({ result: header, raw: Buffer.from(raw) });
+    else waiting.reject(AgentError.fromData(header as ErrorData));
+  }
+
+  #onDeadline(id: number, method: HostMethod, deadlineMs: number): void {
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined) return;
+    this.#waiting.delete(id);
+    waiting.reject(
+      new AgentError('token.timeout', {
+        message: `token "${this.#options.token}" did not answer "${method}" within ${deadlineMs} ms`,
+        details: { token: this.#options.token },
+      }),
+    );
+    this.kill();
+  }
+
+  #onExit(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#pipe.close();
+    for (const waiting of this.#waiting.values()) {
+      clearTimeout(waiting.timer);
+      waiting.reject(this.#crashed());
+    }
+    this.#waiting.clear();
+    this.#options.onExit();
+  }
+
+  #crashed(): AgentError {
+    return new AgentError('token.host-crashed', {
+      message: `the driver process of token "${this.#options.token}" ended`,
+      details: { token: this.#options.token },
+    });
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * One configured token as the keeper sees it: its host process, whether it is there, whether somebody logged in. Any
+ * trouble ends in the same recovery: end the host, start a new one after a growing pause.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { TokenConfig } from '../config/document.js';
+import { AgentError, asAgentError } from '../errors/agent-error.js';
+import { scrubEnvironment } from '../platform/hardening.js';
+import type { HostCalls, HostMethod, HostTokenInfo } from '../tokenhost/messages.js';
+import { HostLink, type HostAnswer } from './host-link.js';
+import { TokenQueue } from './token-queue.js';
+import type { LeaseEnd, TokenState, TokenStatus } from './wire.js';
+
+/** Time for loading a driver and finding the token, and for a call that needs no person, milliseconds. */
+const OPEN_DEADLINE_MS = 10_000;
+const PROBE_DEADLINE_MS = 5_000;
+const PROBE_EVERY_MS = 1_000;
+/** SoftHSM rewrites its files at each login: one failed look is not a removal. */
+const FAILED_PROBES = 3;
+const BACKOFF_MS = [0, 50, 200, 1_000, 5_000] as const;
+/** Signing calls handed to the host at once. */
+const HOST_WINDOW = 8;
+
+export interface TokenUnitEvents {
+  readonly onStatus: (status: TokenStatus) => void;
+  /** The token can no longer sign: removed, or its host died. */
+  readonly onLost: (reason: LeaseEnd) => void;
+}
+
+export class TokenUnit {
+  readonly config: TokenConfig;
+  readonly queue = new TokenQueue(HOST_WINDOW);
+  readonly #entry: string;
+  readonly #events: TokenUnitEvents;
+  #link: HostLink | undefined;
+  #opening: Promise<HostTokenInfo> | undefined;
+  #info: HostTokenInfo | undefined;
+  #loggedIn = false;
+  #failures = 0;
+  #failedProbes = 0;
+  #reason: AgentError | undefined;
+  #probe: NodeJS.Timeout | undefined;
+  #section: Promise<unknown> = Promise.resolve();
+
+  constructor(config: TokenConfig, entry: string, events: TokenUnitEvents) {
+    this.config = config;
+    this.#entry = entry;
+    this.#events = events;
+  }
+
+  get loggedIn(): boolean {
+    return this.#loggedIn;
+  }
+
+  get state(): TokenState {
+    if (this.#loggedIn) return 'unlocked';
+    if (this.#reason?.code === 'token.host-crashed' || this.#reason?.code === 'token.timeout') return 'degraded';
+    return this.#info === undefined ? 'absent' : 'present';
+  }
+
+  status(): TokenStatus {
+    const info = this.#info;
+    return {
+      name: this.config.name,
+      state: this.state,
+      uri: info?.uri ?? this.config.uri,
+      module: this.config.module,
+      onRemoval: this.config.onRemoval,
+      label: info?.label,
+      serial: info?.serial,
+      manufacturer: info?.manufacturer,
+      model: info?.model,
+      firmware: info?.firmware,
+      triesLeft: info?.triesLeft,
+      reason: this.#reason?.toData(),
+    };
+  }
+
+  /** Runs one piece of work with the token to itself, after what was asked before. */
+  section<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#section.then(work, work);
+    this.#section = run.catch(() => undefined);
+    return run;
+  }
+
+  /** Makes sure a host runs and has found the token. @throws AgentError why not */
+  async open(): Promise<HostTokenInfo> {
+    if (this.#info !== undefined && this.#link !== undefined) return this.#info;
+    this.#opening ??= this.#openHost().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  /** Looks at the token now, for lists; a host that nobody needs ends again. */
+  async refresh(): Promise<TokenStatus> {
+    try {
+      const info = await this.open();
+      if (!this.#loggedIn) this.#info = (await this.call('probe', {}, PROBE_DEADLINE_MS)).result;
+      else this.#info = info;
+      this.#reason = undefined;
+    } catch (error) {
+      this.#reason = asAgentError(error);
+      this.#info = undefined;
+      if (!this.#loggedIn) this.end();
+    }
+    return this.status();
+  }
+
+  call<M extends HostMethod>(
+    method: M,
+    params: HostCalls[M]['params'],
+    deadlineMs: number,
+    raw?: Buffer,
+  ): Promise<HostAnswer<M>> {
+    if (this.#link === undefined) {
+      raw?.fill(0);
+      return Promise.reject(new AgentError('token.locked'));
+    }
+    return this.#link.call(method, params, deadlineMs, raw);
+  }
+
+  /** One login with what a person entered. @param pin overwritten. @throws AgentError `token.pin-…` */
+  async login(pin: Buffer, deadlineMs: number): Promise<void> {
+    const answer = await this.call('login', {}, deadlineMs, pin);
+    this.#info = answer.result;
+    this.#loggedIn = true;
+    this.#reason = undefined;
+    this.#startProbing();
+    this.#events.onStatus(this.status());
+  }
+
+  /** What the token says of itself now. */
+  async look(): Promise<HostTokenInfo> {
+    const { result } = await this.call('probe', {}, PROBE_DEADLINE_MS);
+    this.#info = result;
+    return result;
+  }
+
+  /** Ends the host, and with it the session and whatever the driver remembers. */
+  end(): void {
+    const wasIn = this.#loggedIn;
+    this.#loggedIn = false;
+    clearInterval(this.#probe);
+    const link = this.#link;
+    this.#link = undefined;
+    link?.kill();
+    this.queue.clear(new AgentError('token.locked'));
+    if (wasIn) this.#events.onStatus(this.status());
+  }
+
+  async #openHost(): Promise<HostTokenInfo> {
+    const pause = BACKOFF_MS[Math.min(this.#failures, BACKOFF_MS.length - 1)] ?? 0;
+    if (pause > 0) await delay(pause);
+    this.#link ??= this.#startHost();
+    try {
+      const { result } = await this.#link.call(
+        'open',
+        { module: this.config.module, uri: this.config.uri },
+        OPEN_DEADLINE_MS,
+      );
+      this.#info = result;
+      this.#reason = undefined;
+      this.#failures = 0;
+      return result;
+    } catch (error) {
+      const cause = asAgentError(error);
+      this.#reason = cause;
+      this.#info = undefined;
+      if (cause.code === 'token.host-crashed' || cause.code === 'token.timeout') this.#failures += 1;
+      this.end();
+      throw cause;
+    }
+  }
+
+  #startHost(): HostLink {
+    const link = new HostLink({
+      token: this.config.name,
+      entry: this.#entry,
+      environment: { ...scrubEnvironment(process.env), ...this.config.env },
+      onExit: () => {
+        if (this.#link === link) this.#onHostLost();
+      },
+    });
+    return link;
+  }
+
+  #onHostLost(): void {
+    this.#failures += 1;
+    this.#reason = new AgentError('token.host-crashed', { details: { token: this.config.name } });
+    this.#lose('token-lost');
+  }
+
+  #lose(reason: LeaseEnd): void {
+    const wasIn = this.#loggedIn;
+    this.#info = undefined;
+    this.end();
+    if (wasIn) this.#events.onLost(reason);
+  }
+
+  #startProbing(): void {
+    clearInterval(this.#probe);
+    this.#failedProbes = 0;
+    this.#probe = setInterval(() => {
+      void this.#probeOnce();
+    }, PROBE_EVERY_MS);
+    this.#probe.unref();
+  }
+
+  async #probeOnce(): Promise<void> {
+    const link = this.#link;
+    if (link === undefined || this.queue.length > 0) return;
+    const serial = this.#info?.serial;
+    try {
+      const { result } = await link.call('probe', {}, PROBE_DEADLINE_MS);
+      if (result.serial !== serial) throw new AgentError('token.removed', { message: 'another token is in its place' });
+      this.#failedProbes = 0;
+      this.#info = result;
+    } catch (error) {
+      if (this.#link !== link) return;
+      this.#failedProbes += 1;
+      if (this.#failedProbes < FAILED_PROBES) return;
+      const cause = asAgentError(error);
+      this.#reason = new AgentError('token.removed', { cause, message: cause.message });
+      this.#lose('removed');
+    }
+  }
+}
