@@ -1,16 +1,15 @@
 /**
- * Settled: Pipe.onFrame + host-codec encodeHostFrame/decodeHostFrame/HostOpcode (see /tmp/brief/common.md, end).
  * The keeper's end of one token host: starts the process, sends calls over a socket pair, kills it when a call does not
  * end by its deadline. A call is never sent twice: it may have used a touch or a PIN.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
-import { AgentError, type ErrorData } from '../errors/agent-error.js';
+import { AgentError } from '../errors/agent-error.js';
 import { SCRUBBED_NODE_FLAGS } from '../platform/hardening.js';
 import { nativeShims } from '../platform/native-shims.js';
 import { Pipe } from '../platform/pipe.js';
-import { decodeHostFrame, encodeHostFrame, HostOpcode } from '../tokenhost/host-codec.js';
-import { MAX_HOST_FRAME_BYTES, type HostCalls, type HostMethod } from '../tokenhost/messages.js';
+import { encodeHostRequest, HostFrameDecoder, parseHostReply, type HostFrame } from '../tokenhost/host-codec.js';
+import type { HostCalls, HostMethod } from '../tokenhost/messages.js';
 
 export interface HostLinkOptions {
   /** Name of the token, for messages. */
@@ -38,6 +37,7 @@ export class HostLink {
   readonly #options: HostLinkOptions;
   readonly #child: ChildProcess;
   readonly #pipe: Pipe;
+  readonly #decoder = new HostFrameDecoder();
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 1;
   #ended = false;
@@ -51,10 +51,11 @@ export class HostLink {
     });
     closeSync(theirs);
     this.#pipe = new Pipe(ours, {
-      maxFrameBytes: MAX_HOST_FRAME_BYTES,
       flushAfterFrames: 8,
-      onFrame: (frame) => {
-        this.#onFrame(frame);
+      onData: (chunk) => {
+        this.#decoder.push(chunk, (frame) => {
+          this.#onFrame(frame);
+        });
       },
       onClose: () => {
         this.kill();
@@ -91,7 +92,7 @@ export class HostLink {
         this.#onDeadline(id, method, deadlineMs);
       }, deadlineMs);
       this.#waiting.set(id, { timer, resolve: resolve as Waiting['resolve'], reject });
-      const frame = encodeHostFrame(id, method, params, raw);
+      const frame = encodeHostRequest(id, method, params, raw);
       if (raw === undefined) this.#pipe.send(frame);
       else {
         raw.fill(0);
@@ -105,14 +106,14 @@ export class HostLink {
     this.#child.kill('SIGKILL');
   }
 
-  #onFrame(frame: Buffer): void {
-    const { id, opcode, header, raw } = decodeHostFrame(frame);
-    const waiting = this.#waiting.get(id);
+  #onFrame(frame: HostFrame): void {
+    const reply = parseHostReply(frame);
+    const waiting = this.#waiting.get(reply.id);
     if (waiting === undefined) return;
-    this.#waiting.delete(id);
+    this.#waiting.delete(reply.id);
     clearTimeout(waiting.timer);
-    if (opcode === HostOpcode.ok) waiting.resolve({ result: header, raw: Buffer.from(raw) });
-    else waiting.reject(AgentError.fromData(header as ErrorData));
+    if (reply.ok) waiting.resolve({ result: reply.result, raw: Buffer.from(reply.raw) });
+    else waiting.reject(AgentError.fromData(reply.error));
   }
 
   #onDeadline(id: number, method: HostMethod, deadlineMs: number): void {
@@ -132,6 +133,7 @@ export class HostLink {
     if (this.#ended) return;
     this.#ended = true;
     this.#pipe.close();
+    this.#decoder.wipe();
     for (const waiting of this.#waiting.values()) {
       clearTimeout(waiting.timer);
       waiting.reject(this.#crashed());

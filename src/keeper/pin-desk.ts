@@ -4,7 +4,7 @@
  * spent only for a serial that somebody typed.
  */
 import { createHmac, randomBytes } from 'node:crypto';
-import { generateRecipient, type Recipient } from '../crypto/hpke.js';
+import { HpkeRecipient } from '../crypto/hpke.js';
 import { decodeBase64 } from '../encoding/base64.js';
 import { AgentError } from '../errors/agent-error.js';
 import type { HostTokenInfo } from '../tokenhost/messages.js';
@@ -19,7 +19,7 @@ const MAX_PIN_BYTES = 255;
 interface Attempt {
   readonly token: string;
   readonly info: Buffer;
-  readonly recipient: Recipient;
+  readonly recipient: HpkeRecipient;
   readonly timer: NodeJS.Timeout;
 }
 
@@ -44,7 +44,7 @@ export class PinDesk {
   begin(token: string, info: HostTokenInfo): UnlockBegin {
     if (this.#attempts.size >= MAX_ATTEMPTS) throw new AgentError('limits.queue', { message: 'too many unlocks are open' });
     const attempt = randomBytes(16).toString('hex');
-    const recipient = generateRecipient();
+    const recipient = new HpkeRecipient();
     const hpkeInfo = attemptInfo(info.serial, attempt);
     const timer = setTimeout(() => {
       this.#attempts.delete(attempt);

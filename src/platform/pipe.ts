@@ -5,17 +5,12 @@
  * tick would make both processes take turns instead of working side by side.
  */
 import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net';
-import { FrameDecoder } from '../encoding/frame.js';
 
 export interface PipeOptions {
-  /** Larger frames end the pipe, bytes. */
-  readonly maxFrameBytes: number;
   /** Frames gathered before a write. */
   readonly flushAfterFrames: number;
-  /** One frame without its length; overwritten when the call returns. An error thrown here ends the pipe. */
-  readonly onFrame: (frame: Buffer) => void;
-  /** All frames of one read have been handed out. */
-  readonly onChunk?: () => void;
+  /** What one read brought; overwritten when the call returns. An error thrown here ends the pipe. */
+  readonly onData: (chunk: Buffer) => void;
   /** The pipe ended; called once. */
   readonly onClose: (error: Error | undefined) => void;
 }
@@ -25,7 +20,6 @@ const READ_BUFFER_BYTES = 128 * 1024;
 export class Pipe {
   readonly #socket: Socket;
   readonly #options: PipeOptions;
-  readonly #decoder: FrameDecoder;
   #gathered: Buffer[] = [];
   #flushPlanned = false;
   #closed = false;
@@ -34,7 +28,6 @@ export class Pipe {
   /** Takes over `fd`, a connected stream socket. */
   constructor(fd: number, options: PipeOptions) {
     this.#options = options;
-    this.#decoder = new FrameDecoder(options.maxFrameBytes);
     const buffer = Buffer.alloc(READ_BUFFER_BYTES);
     const socketOptions: SocketConstructorOpts & { readonly onread: OnReadOpts } = {
       fd,
@@ -103,19 +96,9 @@ export class Pipe {
     this.#socket.unref();
   }
 
-  // A frame that came in pieces lies in a buffer of its own, which nobody else would overwrite.
-  readonly #onFrame = (frame: Buffer): void => {
-    try {
-      this.#options.onFrame(frame);
-    } finally {
-      frame.fill(0);
-    }
-  };
-
   #onRead(buffer: Buffer, bytes: number): boolean {
     try {
-      this.#decoder.push(buffer.subarray(0, bytes), this.#onFrame);
-      this.#options.onChunk?.();
+      this.#options.onData(buffer.subarray(0, bytes));
     } catch (error) {
       this.#socket.destroy(error instanceof Error ? error : new Error(String(error)));
     } finally {
