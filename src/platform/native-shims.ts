@@ -3,8 +3,8 @@
  * cannot do or cannot do safely: leaf keys that can be wiped, who is on the other end of a socket, process
  * hardening, PKCS#11 logins with bytes instead of strings.
  *
- * All functions are synchronous. A failed system call throws an Error with `code` (errno name) that the wrappers
- * around this file turn into `native.call`.
+ * All functions are synchronous. A wrong argument throws a TypeError. A failed system call throws an Error with `code`
+ * (errno name) that the wrappers around this file turn into `native.call`; ENOMEM of a leaf means a full secure heap.
  */
 import { createRequire } from 'node:module';
 import { AgentError } from '../errors/agent-error.js';
@@ -41,11 +41,20 @@ export interface NativeShims {
   /** ECDSA over a 32-byte digest, 64-byte r||s. Throws for Ed25519. */
   leafSignDigest(handle: LeafHandle, digest: Uint8Array): Buffer;
   /**
+   * The keeper's hot path: signs the message as `leafSign` does and advances the order count in the same call. `state` is
+   * 72 bytes: running hash h (32), order number n (8, big endian), key id (32, set by the caller). It becomes n + 1 and
+   * SHA-256(h || U64BE(n + 1) || key id || SHA-256(message)); a failure leaves it unchanged. Returns the 64-byte signature
+   * followed by the 32-byte SHA-256 of the message.
+   */
+  leafSignCounted(handle: LeafHandle, message: Uint8Array, state: Uint8Array): Buffer;
+  /** Advances the same `state` for an order that was signed elsewhere (on a token, or blind); `messageHash` is 32 bytes. */
+  orderAdvance(messageHash: Uint8Array, state: Uint8Array): void;
+  /**
    * Copies the 32-byte scalar or seed into `target` for `key install`, the one operation that moves a leaf into another
    * token; the caller overwrites it right after use.
    */
   leafExportInto(handle: LeafHandle, target: Uint8Array): void;
-  /** Frees and overwrites the key; every later use of the handle throws. Safe to call more than once. */
+  /** Frees and overwrites the key; every later use of the handle throws ENOKEY. Safe to call more than once. */
   leafWipe(handle: LeafHandle): void;
 
   /** SO_PEERCRED of a connected Unix socket. */
@@ -71,12 +80,20 @@ export interface NativeShims {
   dieWithParent(expectedParent: number): void;
   /** What the kernel says of this process: 0 or 1, bytes, 0 or 1. */
   hardeningFacts(): { readonly dumpable: number; readonly coreLimit: number; readonly noNewPrivs: number };
-  /** execve: replaces this process. `environment` as NAME=value. Returns only by throwing. */
-  replaceProcess(path: string, argv: readonly string[], environment: readonly string[]): never;
+  /**
+   * execve: replaces this process. `environment` as NAME=value. Descriptors 0, 1, 2 and those in `keep` (systemd's
+   * listening sockets) stay open, all others are close-on-exec. Returns only by throwing.
+   */
+  replaceProcess(
+    path: string,
+    argv: readonly string[],
+    environment: readonly string[],
+    keep?: readonly number[],
+  ): never;
   /** One datagram to NOTIFY_SOCKET (sd_notify); a leading @ means the abstract namespace. */
   notifySocket(path: string, state: string): void;
 
-  /** C_Login with bytes. `session` is pkcs11js's 8-byte handle. Returns the CK_RV. `pin` is left to the caller to wipe. */
+  /** C_Login with bytes (an empty `pin`: the token's own pad). `session` is pkcs11js's 8-byte handle. Returns the CK_RV. `pin` is left to the caller to wipe. */
   pkcs11Login(modulePath: string, session: Uint8Array, userType: number, pin: Uint8Array): number;
   /** C_InitToken with bytes; label is padded to 32 with spaces. Returns the CK_RV. */
   pkcs11InitToken(modulePath: string, slot: Uint8Array, soPin: Uint8Array, label: string): number;
