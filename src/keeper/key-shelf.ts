@@ -55,7 +55,7 @@ export class KeyShelf {
       leaf: known?.leaf,
       home: known?.home,
       leases: known?.leases ?? [],
-      verifier: known?.verifier ?? new Verifier(Buffer.from(record.publicKey, 'base64'), record.algorithm),
+      verifier: known?.verifier ?? new Verifier(Buffer.from(record.publicKey, 'base64')),
     };
     this.#keys.set(id, key);
     return key;

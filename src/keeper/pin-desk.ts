@@ -44,7 +44,7 @@ export class PinDesk {
   begin(token: string, info: HostTokenInfo): UnlockBegin {
     if (this.#attempts.size >= MAX_ATTEMPTS) throw new AgentError('limits.queue', { message: 'too many unlocks are open' });
     const attempt = randomBytes(16).toString('hex');
-    const recipient = new HpkeRecipient();
+    const recipient = HpkeRecipient.generate();
     const hpkeInfo = attemptInfo(info.serial, attempt);
     const timer = setTimeout(() => {
       this.#attempts.delete(attempt);
@@ -120,10 +120,10 @@ export class PinDesk {
 
 function openSealed(attempt: Attempt, enc: Buffer, ciphertext: Buffer): Buffer {
   try {
-    return attempt.recipient.open(enc, ciphertext, attempt.info);
+    return attempt.recipient.open({ enc, ciphertext }, attempt.info);
   } catch (cause) {
     throw new AgentError('lease.attempt', { message: 'the sealed PIN could not be opened', cause });
   } finally {
-    attempt.recipient.dispose();
+    attempt.recipient[Symbol.dispose]();
   }
 }

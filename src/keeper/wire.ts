@@ -113,6 +113,8 @@ export interface UnlockBegin {
   readonly serial: string;
   readonly label: string;
   readonly triesLeft: TriesLeft;
+  /** False for an embedded token that is still blank: setup will give it the PIN that is sealed now. */
+  readonly initialised: boolean;
   readonly expiresAt: string;
 }
 
@@ -154,6 +156,8 @@ export interface KeeperCalls {
       owner: number;
       seconds?: number | undefined;
       useLastTry?: string | undefined;
+      /** Take the keys that an earlier setup left on the token instead of making new ones. */
+      adopt?: boolean | undefined;
     };
     result: { root: RootRecord; derivation: DerivationRecord; audit: LeafRecord; lease: LeaseStatus };
   };

@@ -131,6 +131,7 @@ export const METHODS = {
     z.strictObject({
       pin: sealedPin,
       backend: z.enum(['ec', 'hmac']).optional(),
+      adopt: z.boolean().optional().describe('take the keys that are already there, for a spare or restored token'),
       seconds: seconds.optional(),
       useLastTry: text(64).optional(),
     }),
@@ -186,6 +187,7 @@ export const METHODS = {
       serial: z.string(),
       label: z.string(),
       triesLeft,
+      initialised: z.boolean().describe('false: setup will give this blank token the PIN that is sealed now'),
       expiresAt: z.string(),
     }),
   ),
