@@ -1,0 +1,74 @@
+/**
+ * Request → Statement: establishes what bytes are by parsing them, and refuses them when they are not what the request
+ * says. Kinds differ in their first bytes, so no byte string is of two kinds; a digest may not look like a typed kind.
+ */
+import { printable } from '../encoding/utf8.js';
+import { AgentError } from '../errors/agent-error.js';
+import { describeDsse } from './dsse.js';
+import {
+  DIGEST_BYTES,
+  DSSE_PREFIX,
+  hasTypedPrefix,
+  SIMPLE_SIGNING_PREFIX,
+  SSHSIG_PREFIX,
+  startsWith,
+} from './prefixes.js';
+import { describeSimpleSigning } from './simple-signing.js';
+import { describeSshsig } from './sshsig.js';
+import type { Kind, Statement } from './statement.js';
+import { unrecognised } from './unrecognised.js';
+
+/**
+ * The statement that `bytes` are, given that they are of `kind`.
+ * @throws AgentError `statement.unrecognised` when they are not, or when the kind is not one this release knows.
+ */
+export function describe(kind: Kind, bytes: Buffer): Statement {
+  const statement = readerOf(kind)(bytes);
+  if (statement.kind !== kind) {
+    throw unrecognised(printable(kind, 80), `they are of kind ${printable(statement.kind, 80)}`);
+  }
+  return statement;
+}
+
+/** The one kind that `bytes` describe as, or undefined. */
+export function kindOf(bytes: Buffer): Kind | undefined {
+  const reader = readerByPrefix(bytes);
+  try {
+    return reader?.(bytes).kind;
+  } catch (thrown) {
+    if (thrown instanceof AgentError) return undefined;
+    throw thrown;
+  }
+}
+
+type Reader = (bytes: Buffer) => Statement;
+
+function readerOf(kind: Kind): Reader {
+  if (kind === 'oci.simple-signing') return describeSimpleSigning;
+  if (kind.startsWith('sshsig:')) return describeSshsig;
+  if (kind.startsWith('dsse:')) return describeDsse;
+  if (kind === 'digest') return describeDigest;
+  const shown = /^[\x21-\x7e]{1,64}$/.test(kind) ? kind : 'this kind';
+  throw new AgentError('statement.unrecognised', {
+    message: `reading the bytes as ${shown}: this release knows oci.simple-signing, dsse:TYPE, sshsig:NAMESPACE and digest`,
+  });
+}
+
+function readerByPrefix(bytes: Buffer): Reader | undefined {
+  if (startsWith(bytes, SIMPLE_SIGNING_PREFIX)) return describeSimpleSigning;
+  if (startsWith(bytes, SSHSIG_PREFIX)) return describeSshsig;
+  if (startsWith(bytes, DSSE_PREFIX)) return describeDsse;
+  return bytes.length === DIGEST_BYTES ? describeDigest : undefined;
+}
+
+function describeDigest(bytes: Buffer): Statement {
+  if (bytes.length !== DIGEST_BYTES) throw unrecognised('digest', `they are not ${DIGEST_BYTES} bytes`);
+  if (hasTypedPrefix(bytes)) throw unrecognised('digest', 'they begin like a typed kind');
+  const digest = bytes.toString('hex');
+  return {
+    kind: 'digest',
+    summary: ['bare digest, contents unknown', `sha256:${digest}`],
+    facts: { digest },
+    blind: true,
+  };
+}
