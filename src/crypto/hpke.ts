@@ -64,16 +64,16 @@ export class HpkeRecipient implements Disposable {
    * Opens one sealed message; the caller overwrites the plaintext after use.
    * @throws AgentError `usage.invalid` when it was not sealed to this key with this info and additional data.
    */
-  open(sealed: Sealed, info: Uint8Array, aad: Uint8Array = EMPTY): Buffer {
+  open(enc: Uint8Array, ciphertext: Uint8Array, info: Uint8Array, aad: Uint8Array = EMPTY): Buffer {
     if (this.#privateKey === undefined) throw unopened('the one-time key was already dropped');
-    if (sealed.enc.length !== KEY_BYTES) throw unopened(`the encapsulated key is not ${KEY_BYTES} bytes`);
-    if (sealed.ciphertext.length < TAG_BYTES) throw unopened('the ciphertext is shorter than its tag');
-    const shared = agree(this.#privateKey, sealed.enc, { enc: sealed.enc, recipient: this.publicKey });
+    if (enc.length !== KEY_BYTES) throw unopened(`the encapsulated key is not ${KEY_BYTES} bytes`);
+    if (ciphertext.length < TAG_BYTES) throw unopened('the ciphertext is shorter than its tag');
+    const shared = agree(this.#privateKey, enc, { enc, recipient: this.publicKey });
     return withKeySchedule(shared, info, (key, nonce) => {
       const decipher = createDecipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES });
-      decipher.setAAD(aad, { plaintextLength: sealed.ciphertext.length - TAG_BYTES });
-      decipher.setAuthTag(sealed.ciphertext.subarray(-TAG_BYTES));
-      const plaintext = decipher.update(sealed.ciphertext.subarray(0, -TAG_BYTES));
+      decipher.setAAD(aad, { plaintextLength: ciphertext.length - TAG_BYTES });
+      decipher.setAuthTag(ciphertext.subarray(-TAG_BYTES));
+      const plaintext = decipher.update(ciphertext.subarray(0, -TAG_BYTES));
       try {
         decipher.final();
       } catch (cause) {
@@ -85,9 +85,18 @@ export class HpkeRecipient implements Disposable {
   }
 
   /** Drops the private key; it cannot open anything after that. */
-  [Symbol.dispose](): void {
+  dispose(): void {
     this.#privateKey = undefined;
   }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** A fresh one-time key pair. */
+export function generateRecipient(): HpkeRecipient {
+  return HpkeRecipient.generate();
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Signature verification. The keeper checks every on-token signature with it before the signature leaves. */
 import { verify, type KeyObject } from 'node:crypto';
 import { p256 } from '@noble/curves/nist.js';
+import { AgentError } from '../errors/agent-error.js';
 import { ALGORITHMS, type KeyAlgorithm } from './algorithms.js';
 import { importPublicKey, rawFromSpki } from './public-key.js';
 
@@ -10,9 +11,14 @@ export class Verifier {
   readonly #key: KeyObject;
   readonly #raw: Buffer;
 
-  /** @throws AgentError `usage.invalid` when `spki` is not a key of the algorithm table. */
-  constructor(spki: Uint8Array) {
-    const { algorithm, raw } = rawFromSpki(spki);
+  /** @throws AgentError `usage.invalid` when `spki` is not a key of this algorithm. */
+  constructor(spki: Uint8Array, algorithm: KeyAlgorithm) {
+    const { algorithm: found, raw } = rawFromSpki(spki);
+    if (found !== algorithm) {
+      throw new AgentError('usage.invalid', {
+        message: `reading a public key: it is ${found}, not ${algorithm}`,
+      });
+    }
     this.algorithm = algorithm;
     this.#key = importPublicKey(spki);
     this.#raw = Buffer.from(raw);
@@ -37,6 +43,11 @@ export class Verifier {
 }
 
 /** One verification; `spki` is DER SubjectPublicKeyInfo, `signature` 64 bytes (r||s for ECDSA). */
-export function verifySignature(spki: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  return new Verifier(spki).verify(message, signature);
+export function verifySignature(
+  spki: Uint8Array,
+  algorithm: KeyAlgorithm,
+  message: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  return new Verifier(spki, algorithm).verify(message, signature);
 }
