@@ -1,0 +1,104 @@
+/** What a schema cannot say of a keyring: ids that belong to their keys, names that mean one key, fields that can be derived. */
+import type { KeyAlgorithm } from '../crypto/algorithms.js';
+import { checkDeriveText } from '../crypto/derive.js';
+import { keyIdOf } from '../crypto/key-id.js';
+import { importPublicKey, rawFromSpki } from '../crypto/public-key.js';
+import { decodeBase64 } from '../encoding/base64.js';
+import { AgentError } from '../errors/agent-error.js';
+import type { KeyringAnchor, KeyringRecords, LeafRecord } from './key-record.js';
+import { parseKeyUri } from './key-uri.js';
+import { isAgentRole, kindsOfRole } from './roles.js';
+
+const AUDIT_REPOSITORY = 'touchstone/agent';
+const AUDIT_ROLE = 'audit';
+
+interface PublicHalf {
+  readonly keyId: string;
+  readonly algorithm: KeyAlgorithm;
+  readonly publicKey: string;
+}
+
+/** @throws AgentError `state.damaged`, naming the record and field. */
+export function checkAnchor(anchor: KeyringAnchor): void {
+  const { root, derivation, audit } = anchor;
+  checking('keyring anchor: domain', () => checkDeriveText('domain', anchor.domain));
+  checking('keyring anchor: root', () => {
+    checkPublicHalf(root);
+    parseKeyUri(root.home.token);
+  });
+  checking('keyring anchor: derivation', () => {
+    parseKeyUri(derivation.home.token);
+    const { publicKey, keyId } = derivation;
+    const isPublic = publicKey !== undefined && keyId !== undefined;
+    if (isPublic !== (derivation.backend === 'ec')) throw broken('publicKey and keyId belong to backend ec');
+    if (isPublic) checkPublicHalf({ publicKey, keyId, algorithm: 'ecdsa-p256' });
+    // One key that both signs and derives would give away its derived secrets' separation.
+    if (keyId === root.keyId) throw broken('it is the root key');
+  });
+  checking('keyring anchor: audit', () => {
+    checkLeaf(audit);
+    if (audit.repository !== AUDIT_REPOSITORY || audit.role !== AUDIT_ROLE)
+      throw broken('it is not the audit leaf');
+    if (audit.state !== 'active') throw broken('it is not active');
+  });
+}
+
+/** @throws AgentError `state.damaged`, naming the record and field. */
+export function checkRecords(anchor: KeyringAnchor, records: KeyringRecords): void {
+  const ids = new Set([anchor.root.keyId, anchor.audit.keyId, anchor.derivation.keyId]);
+  const names = new Set<string>();
+  for (const [position, leaf] of records.leaves.entries()) {
+    checking(`keyring records: leaves.${position}`, () => {
+      checkLeaf(leaf);
+      kindsOfRole(leaf.role);
+      if (isAgentRole(leaf.role)) throw broken('its role is for the agent itself');
+      if (ids.has(leaf.keyId)) throw broken('its key stands twice');
+      ids.add(leaf.keyId);
+      for (const name of claimedNames(leaf)) {
+        if (names.has(name)) throw broken('its name stands twice');
+        names.add(name);
+      }
+    });
+  }
+}
+
+/** A name with its epoch belongs to one leaf ever; the name without it to at most one active leaf. */
+function claimedNames(leaf: LeafRecord): readonly string[] {
+  const { repository, role, algorithm, index, epoch, state } = leaf;
+  const plain = JSON.stringify([repository, role, algorithm, index]);
+  return state === 'active' ? [plain, `${plain}@${epoch}`] : [`${plain}@${epoch}`];
+}
+
+function checkLeaf(leaf: LeafRecord): void {
+  checkPublicHalf(leaf);
+  checkDeriveText('repository', leaf.repository);
+  checkDeriveText('role', leaf.role);
+  for (const home of leaf.homes) parseKeyUri(home.token);
+  const { state, retiredAt, revokedAt, revokedReason } = leaf;
+  if (state === 'retired' && retiredAt === undefined) throw broken('retiredAt is missing');
+  if (state === 'active' && retiredAt !== undefined) throw broken('an active key has retiredAt');
+  const isRevoked = revokedAt !== undefined && revokedReason !== undefined;
+  const isHalfRevoked = !isRevoked && (revokedAt !== undefined || revokedReason !== undefined);
+  if (isRevoked !== (state === 'revoked') || isHalfRevoked)
+    throw broken('revokedAt and revokedReason do not fit its state');
+}
+
+function checkPublicHalf({ keyId, algorithm, publicKey }: PublicHalf): void {
+  const spki = decodeBase64(publicKey, 'publicKey');
+  if (rawFromSpki(spki).algorithm !== algorithm) throw broken('publicKey is of another algorithm');
+  importPublicKey(spki);
+  if (keyIdOf(spki) !== keyId) throw broken('keyId is not that of publicKey');
+}
+
+function checking(what: string, check: () => unknown): void {
+  try {
+    check();
+  } catch (cause) {
+    if (!(cause instanceof AgentError)) throw cause;
+    throw new AgentError('state.damaged', { message: `${what}: ${cause.message}`, cause });
+  }
+}
+
+function broken(problem: string): AgentError {
+  return new AgentError('state.damaged', { message: problem });
+}
