@@ -7,6 +7,7 @@ import { tomlProblem, type SchemaIssue, type TomlSource } from '../encoding/toml
 import { parseToml } from '../encoding/toml.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
 import type { ErrorCode } from '../errors/codes.js';
+import { parseKeyUri } from '../keys/key-uri.js';
 
 /** Where the PIN of a token comes from when the agent unlocks it by itself; `person` means somebody types it. */
 export type PinSource =
@@ -172,11 +173,11 @@ function checkPaths(source: Source, config: WrittenConfig): void {
 }
 
 function checkUri(source: Source, at: (string | number)[], uri: string): void {
-  if (/[;?&]pin-(?:value|source)=/i.test(uri)) {
-    throw fail(source, 'usage.pin-in-uri', { path: at, message: 'a PIN must not stand in a key URI' });
-  }
-  if (!uri.startsWith('pkcs11:')) {
-    throw fail(source, 'key.uri-invalid', { path: at, message: 'does not begin with pkcs11:' });
+  try {
+    parseKeyUri(uri);
+  } catch (thrown) {
+    const error = asAgentError(thrown);
+    throw fail(source, error.code, { path: at, message: error.message });
   }
 }
 

@@ -59,7 +59,7 @@ function reasonOf(message: string): string {
 }
 
 /** `rule[0].limits.per_hour`: indices as in the order of the file, from 0. */
-function fieldName(path: readonly (string | number)[]): string {
+export function fieldName(path: readonly (string | number)[]): string {
   return path.reduce<string>((name, part) => {
     if (typeof part === 'number') return `${name}[${part}]`;
     return name === '' ? part : `${name}.${part}`;

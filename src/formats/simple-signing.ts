@@ -13,6 +13,7 @@ import { unrecognised } from './unrecognised.js';
 const KIND = 'oci.simple-signing';
 const TYPE = 'cosign container image signature';
 const SHOWN_ANNOTATIONS = 5;
+const MAX_SHOWN_REFERENCE = 114;
 
 const REFERENCE = /^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$/;
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
@@ -86,13 +87,13 @@ export function describeSimpleSigning(bytes: Buffer): Statement {
   const { reference, digest, optional } = parseSimpleSigning(bytes);
   const repository = repositoryOf(reference);
   if (repository === '') throw unrecognised(KIND, 'docker-reference names no repository');
-  const annotations = optional === null ? [] : Object.keys(optional);
-  const facts: StatementFacts = { reference, digest };
+  const shown =
+    reference.length > MAX_SHOWN_REFERENCE ? printable(reference, MAX_SHOWN_REFERENCE) : reference;
   return {
     kind: KIND,
     repository,
-    summary: [printable(`image ${reference}`, 120), digest],
-    facts: annotations.length === 0 ? facts : { ...facts, ...annotationFacts(annotations) },
+    summary: [`image ${shown}`, digest],
+    facts: factsOf(reference, digest, optional),
     blind: false,
   };
 }
@@ -105,11 +106,15 @@ export function repositoryOf(reference: string): string {
   return colon > named.lastIndexOf('/') ? named.slice(0, colon) : named;
 }
 
-function annotationFacts(keys: readonly string[]): StatementFacts {
-  return {
-    annotations: keys.length,
-    annotationKeys: keys.slice(0, SHOWN_ANNOTATIONS).map((key) => printable(key, 64)),
-  };
+function factsOf(
+  reference: string,
+  digest: string,
+  optional: Readonly<Record<string, unknown>> | null,
+): StatementFacts {
+  if (optional === null) return { reference, digest };
+  const keys = Object.keys(optional);
+  const annotationKeys = keys.slice(0, SHOWN_ANNOTATIONS).map((key) => printable(key, 64));
+  return { reference, digest, annotations: keys.length, annotationKeys };
 }
 
 function exactFields(value: unknown, what: string, names: readonly string[]): readonly unknown[] {

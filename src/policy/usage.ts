@@ -4,6 +4,9 @@
  */
 import type { RuleLimits } from './document.js';
 
+export const USAGE_FORMAT = 'touchstone-usage';
+export const USAGE_VERSION = 1;
+
 /** [minute since 1970, uses in it], oldest first. */
 export type UsageBucket = readonly [minute: number, uses: number];
 
@@ -14,8 +17,8 @@ export interface RuleUsage {
 }
 
 export interface UsageState {
-  readonly format: 'touchstone-usage';
-  readonly version: 1;
+  readonly format: typeof USAGE_FORMAT;
+  readonly version: typeof USAGE_VERSION;
   /** By rule id. */
   readonly rules: ReadonlyMap<string, RuleUsage>;
 }
@@ -47,7 +50,7 @@ const UNUSED: RuleUsage = { total: 0, buckets: [] };
 
 /** No rule was ever used. */
 export function emptyUsage(): UsageState {
-  return { format: 'touchstone-usage', version: 1, rules: new Map() };
+  return { format: USAGE_FORMAT, version: USAGE_VERSION, rules: new Map() };
 }
 
 /** Whether one demand fits its limits now; changes nothing. */

@@ -1,0 +1,70 @@
+/** The configuration as a flat list with where each value comes from: for `touchstone config show --origin`. */
+import { fieldName } from '../encoding/toml-problem.js';
+import { parseToml } from '../encoding/toml.js';
+import type { Config } from './document.js';
+
+export interface Setting {
+  /** As written in touchstone.toml: `audit.rotate-bytes`, `token[0].name`. */
+  readonly name: string;
+  readonly value: string | number | boolean | readonly number[];
+  readonly origin: 'config' | 'default';
+}
+
+/** Every setting in force, in the order of the reference; `text` is the file that `config` was parsed from. */
+export function settingsOf(config: Config, text: string, file: string): readonly Setting[] {
+  const written = parseToml(text, file).value;
+  return valuesOf(config).map(({ path, value }) => ({
+    name: fieldName(path),
+    value,
+    origin: isWritten(written, path) ? 'config' : 'default',
+  }));
+}
+
+type Path = readonly (string | number)[];
+
+interface Entry {
+  readonly path: Path;
+  readonly value: Setting['value'];
+}
+
+function valuesOf(config: Config): readonly Entry[] {
+  return [
+    { path: ['version'], value: config.version },
+    { path: ['domain'], value: config.domain },
+    ...(config.socket === undefined ? [] : [{ path: ['socket'], value: config.socket }]),
+    { path: ['allow-uids'], value: config.allowUids },
+    ...(config.serviceUid === undefined ? [] : [{ path: ['service-uid'], value: config.serviceUid }]),
+    { path: ['audit', 'durability'], value: config.audit.durability },
+    { path: ['audit', 'rotate-bytes'], value: config.audit.rotateBytes },
+    { path: ['lease', 'default-seconds'], value: config.lease.defaultSeconds },
+    { path: ['lease', 'max-seconds'], value: config.lease.maxSeconds },
+    ...config.tokens.flatMap((token, index) => tokenValues(token, ['token', index])),
+  ];
+}
+
+function tokenValues(token: Config['tokens'][number], at: Path): readonly Entry[] {
+  const pin =
+    token.pin.source === 'file'
+      ? token.pin.path
+      : token.pin.source === 'credential'
+        ? token.pin.name
+        : undefined;
+  return [
+    { path: [...at, 'name'], value: token.name },
+    { path: [...at, 'module'], value: token.module },
+    { path: [...at, 'uri'], value: token.uri },
+    { path: [...at, 'on-removal'], value: token.onRemoval },
+    { path: [...at, 'embedded'], value: token.embedded },
+    ...Object.entries(token.env).map(([name, value]) => ({ path: [...at, 'env', name], value })),
+    ...(pin === undefined ? [] : [{ path: [...at, 'pin', token.pin.source], value: pin }]),
+  ];
+}
+
+function isWritten(document: unknown, path: Path): boolean {
+  let value = document;
+  for (const part of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return false;
+    value = (value as Readonly<Record<string | number, unknown>>)[part];
+  }
+  return true;
+}
