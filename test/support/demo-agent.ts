@@ -18,7 +18,7 @@ export interface CommandResult {
 
 export interface CommandOptions {
   readonly timeoutMs?: number;
-  readonly input?: string;
+  readonly input?: string | Uint8Array | undefined;
   readonly environment?: NodeJS.ProcessEnv;
   readonly cwd?: string;
 }
