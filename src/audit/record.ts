@@ -94,13 +94,7 @@ export interface ContinueLine extends Line {
 }
 
 export type AuditLine =
-  | SignLine
-  | RefuseLine
-  | StartLine
-  | UnreleasedLine
-  | ActLine
-  | CheckpointLine
-  | ContinueLine;
+  SignLine | RefuseLine | StartLine | UnreleasedLine | ActLine | CheckpointLine | ContinueLine;
 
 /** Payload of a checkpoint, media type CHECKPOINT_TYPE. */
 export interface Checkpoint {
