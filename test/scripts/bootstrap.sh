@@ -22,7 +22,8 @@ complain() { printf 'bootstrap: %s\n' "$*" >&2; }
 LOG="$(mktemp "${TMPDIR:-/tmp}/touchstone-bootstrap.XXXXXX")"
 trap 'rm -f "$LOG"' EXIT
 
-# Runs a command quietly: one line with its time, and all it said if it fails.
+# Runs a command quietly: one line with its time, and all it said if it fails. In functions that run as a step
+# commands are chained with &&: bash ignores `set -e` there.
 step() {
   local name="$1" begin="$EPOCHREALTIME" status=0
   shift
@@ -122,7 +123,7 @@ obtain_root() {
 
 ensure_packages() {
   local packages still
-  packages="$(missing_packages | sort -u | xargs)"
+  packages="$(missing_packages | sort -u | paste -sd ' ' -)"
   if [ -z "$packages" ]; then
     return
   fi
@@ -131,7 +132,7 @@ ensure_packages() {
   obtain_root "$packages"
   # shellcheck disable=SC2086 # a list of package names, one word each
   apt_install $packages
-  still="$(missing_packages | sort -u | xargs)"
+  still="$(missing_packages | sort -u | paste -sd ' ' -)"
   [ -z "$still" ] || refuse_install 'still missing after apt-get install' "$still"
 }
 
@@ -140,8 +141,8 @@ ensure_packages() {
 lock_hash() { node -e 'const f=require("fs"),h=require("crypto").createHash("sha256");for(const p of process.argv.slice(1))h.update(p).update("\0").update(f.readFileSync(p));console.log(h.digest("hex"))' "$@"; }
 
 npm_install() {
-  npm ci --no-audit --no-fund --fetch-retries=5 --fetch-timeout=60000
-  lock_hash package-lock.json package.json >"$LOCK_STAMP"
+  npm ci --no-audit --no-fund --fetch-retries=5 --fetch-timeout=60000 &&
+    lock_hash package-lock.json package.json >"$LOCK_STAMP"
 }
 
 ensure_node_modules() {
@@ -156,9 +157,9 @@ ensure_node_modules() {
 }
 
 build_shim() {
-  npm run --silent build:native
-  [ -f "$SHIM" ]
-  printf '%s\n' "$1" >"$SHIM_STAMP"
+  npm run --silent build:native &&
+    [ -f "$SHIM" ] &&
+    printf '%s\n' "$1" >"$SHIM_STAMP"
 }
 
 ensure_shim() {
