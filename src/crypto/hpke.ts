@@ -64,7 +64,7 @@ export class HpkeRecipient implements Disposable {
    * Opens one sealed message; the caller overwrites the plaintext after use.
    * @throws AgentError `usage.invalid` when it was not sealed to this key with this info and additional data.
    */
-  open(enc: Uint8Array, ciphertext: Uint8Array, info: Uint8Array, aad: Uint8Array = EMPTY): Buffer {
+  open({ enc, ciphertext }: Sealed, info: Uint8Array, aad: Uint8Array = EMPTY): Buffer {
     if (this.#privateKey === undefined) throw unopened('the one-time key was already dropped');
     if (enc.length !== KEY_BYTES) throw unopened(`the encapsulated key is not ${KEY_BYTES} bytes`);
     if (ciphertext.length < TAG_BYTES) throw unopened('the ciphertext is shorter than its tag');
@@ -85,18 +85,9 @@ export class HpkeRecipient implements Disposable {
   }
 
   /** Drops the private key; it cannot open anything after that. */
-  dispose(): void {
+  [Symbol.dispose](): void {
     this.#privateKey = undefined;
   }
-
-  [Symbol.dispose](): void {
-    this.dispose();
-  }
-}
-
-/** A fresh one-time key pair. */
-export function generateRecipient(): HpkeRecipient {
-  return HpkeRecipient.generate();
 }
 
 /**
