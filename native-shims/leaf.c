@@ -155,7 +155,10 @@ leaf *leaf_from_scalar(BIGNUM *scalar) {
 }
 
 leaf *leaf_from_seed(const uint8_t seed[LEAF_SECRET_BYTES]) {
-  EVP_PKEY *key = EVP_PKEY_new_raw_private_key_ex(NULL, "ED25519", NULL, seed, LEAF_SECRET_BYTES);
+  EVP_PKEY *raw = EVP_PKEY_new_raw_private_key_ex(NULL, "ED25519", NULL, seed, LEAF_SECRET_BYTES);
+  /* OpenSSL 3.0 keeps an imported seed in the ordinary heap and a duplicated one in the secure heap. */
+  EVP_PKEY *key = raw == NULL ? NULL : EVP_PKEY_dup(raw);
+  EVP_PKEY_free(raw);
   leaf_burn_stack();
   return key == NULL ? NULL : leaf_around(LEAF_ED25519, key);
 }
