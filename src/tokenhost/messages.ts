@@ -5,29 +5,17 @@
  * raw part, which both ends overwrite after use.
  */
 import type { DerivationBackend } from '../keys/key-record.js';
+import type { TokenInfo, TokenKey } from '../token/token.js';
 
-export interface HostTokenInfo {
-  readonly label: string;
-  readonly serial: string;
-  readonly manufacturer: string;
-  readonly model: string;
-  readonly firmware: string;
-  readonly initialised: boolean;
-  readonly loginRequired: boolean;
-  readonly triesLeft: 'full' | 'low' | 'last' | 'locked';
-  readonly uri: string;
-}
+/** What a token says of itself. */
+export type HostTokenInfo = TokenInfo;
 
-/** Public half of an object on the token; `publicKey` is DER SubjectPublicKeyInfo in base64, absent for secrets. */
-export interface HostKeyInfo {
-  readonly id: string;
-  readonly label: string;
-  readonly publicKey?: string | undefined;
-}
+/** Public half of a key on the token. */
+export type HostKeyInfo = TokenKey;
 
 /** method → JSON params, raw bytes in, JSON result, raw bytes out. */
 export interface HostCalls {
-  /** Loads the module and finds the token. First call after start. */
+  /** Loads the module and finds the token. First call after start. A blank token has `initialised` false. */
   readonly open: { params: { module: string; uri: string }; result: HostTokenInfo };
   /** C_GetTokenInfo plus a cheap probe: is the token still there and the same? */
   readonly probe: { params: Record<string, never>; result: HostTokenInfo };

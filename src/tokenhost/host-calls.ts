@@ -1,0 +1,65 @@
+/** The dispatch table of the token host: each method of the wire and the token method behind it. */
+import { AgentError } from '../errors/agent-error.js';
+import { DIGEST_BYTES, type Token } from '../token/token.js';
+import type { HostRequest } from './host-codec.js';
+import { HostParams, requireRawBytes, splitPins } from './host-params.js';
+import type { HostCalls, HostMethod } from './messages.js';
+
+const SCALAR_BYTES = 32;
+/** Longest derivation context is 444 bytes (docs/spec/derivation.md); a point has 65. */
+const MAX_PRF_INPUT_BYTES = 1024;
+
+/** What goes back; `secret` is overwritten after it was sent. */
+export interface HostOutcome<R = unknown> {
+  readonly result: R;
+  readonly raw?: Buffer;
+}
+
+type Handler<M extends HostMethod> = (
+  token: Token,
+  params: HostParams,
+  raw: Buffer,
+) => HostOutcome<HostCalls[M]['result']>;
+
+const HANDLERS: { readonly [M in HostMethod]: Handler<M> } = {
+  open: (token, params) => ({ result: token.open(params.text('module'), params.text('uri')) }),
+  probe: (token) => ({ result: token.probe() }),
+  initialise: (token, params, raw) => {
+    const { soPin, pin } = splitPins(raw);
+    return { result: token.initialise(params.text('label'), soPin, pin) };
+  },
+  login: (token, _params, raw) => ({ result: token.login(raw) }),
+  generateSigningKey: (token, params) => ({ result: token.generateSigningKey(params.key()) }),
+  generateDerivationKey: (token, params) => ({
+    result: token.generateDerivationKey(params.key(), params.backend()),
+  }),
+  findSigningKey: (token, params) => ({ result: token.findSigningKey(params.key()) }),
+  findDerivationKey: (token, params) => ({ result: token.findDerivationKey(params.key(), params.backend()) }),
+  evaluatePrf: (token, params, raw) => ({
+    result: {},
+    raw: token.evaluatePrf(params.key(), params.backend(), requirePrfInput(raw)),
+  }),
+  signDigest: (token, params, raw) => ({
+    result: {},
+    raw: token.signDigest(params.key(), requireRawBytes(raw, DIGEST_BYTES, 'a digest')),
+  }),
+  importSigningKey: (token, params, raw) => ({
+    result: token.importSigningKey(
+      params.key(),
+      requireRawBytes(raw, SCALAR_BYTES, 'a scalar'),
+      params.base64('publicPoint'),
+    ),
+  }),
+};
+
+/** Does what the request asks, or throws an AgentError. */
+export function performHostCall(token: Token, request: HostRequest): HostOutcome {
+  return HANDLERS[request.method](token, new HostParams(request.params), request.raw);
+}
+
+function requirePrfInput(raw: Buffer): Buffer {
+  if (raw.length > 0 && raw.length <= MAX_PRF_INPUT_BYTES) return raw;
+  throw new AgentError('usage.invalid', {
+    message: `token host call: raw: ${raw.length} bytes are no PRF input`,
+  });
+}

@@ -1,0 +1,71 @@
+/**
+ * Parameters of requests, checked field by field although the keeper is trusted: what reaches a driver has a known type and
+ * length. Errors name the field.
+ */
+import { AgentError } from '../errors/agent-error.js';
+import { decodeBase64 } from '../encoding/base64.js';
+import type { DerivationBackend } from '../keys/key-record.js';
+import type { KeyReference } from '../token/token.js';
+
+/** CKA_ID and CKA_LABEL have no limit of their own; these are ours. */
+const MAX_ID_BYTES = 64;
+const MAX_TEXT_BYTES = 4096;
+const MAX_LABEL_BYTES = 128;
+
+const SO_PIN_LENGTH_BYTES = 2;
+
+/** One request's parameters. */
+export class HostParams {
+  readonly #fields: Readonly<Record<string, unknown>>;
+
+  /** @throws AgentError `usage.invalid` when `params` is not an object */
+  constructor(params: unknown) {
+    if (typeof params !== 'object' || params === null) throw invalid('params', 'an object is needed');
+    this.#fields = params as Readonly<Record<string, unknown>>;
+  }
+
+  /** Text of 1 to 4096 bytes without control characters. */
+  text(name: string, maxBytes = MAX_TEXT_BYTES): string {
+    const value = this.#fields[name];
+    if (typeof value !== 'string' || value === '') throw invalid(name, 'text is needed');
+    if (Buffer.byteLength(value) > maxBytes) throw invalid(name, `longer than ${maxBytes} bytes`);
+    if (/\p{Cc}/u.test(value)) throw invalid(name, 'it holds control characters');
+    return value;
+  }
+
+  key(): KeyReference {
+    const id = this.text('id', 2 * MAX_ID_BYTES);
+    if (!/^([0-9a-f]{2})+$/.test(id)) throw invalid('id', 'lower-case hex is needed');
+    return { id, label: this.text('label', MAX_LABEL_BYTES) };
+  }
+
+  backend(): DerivationBackend {
+    const value = this.#fields['backend'];
+    if (value !== 'ec' && value !== 'hmac') throw invalid('backend', 'not ec or hmac');
+    return value;
+  }
+
+  base64(name: string): Buffer {
+    return decodeBase64(this.text(name), name);
+  }
+}
+
+/** Raw bytes of exactly this length. @throws AgentError `usage.invalid` */
+export function requireRawBytes(raw: Buffer, bytes: number, what: string): Buffer {
+  if (raw.length !== bytes) throw invalid('raw', `${what} of ${bytes} bytes is needed, not ${raw.length}`);
+  return raw;
+}
+
+/** `initialise`: u16 length of the SO PIN, SO PIN, PIN; views of `raw`. */
+export function splitPins(raw: Buffer): { readonly soPin: Buffer; readonly pin: Buffer } {
+  const soEnd = raw.length < SO_PIN_LENGTH_BYTES ? 0 : SO_PIN_LENGTH_BYTES + raw.readUInt16BE(0);
+  if (soEnd <= SO_PIN_LENGTH_BYTES || soEnd >= raw.length) throw invalid('raw', 'two PINs are needed');
+  return { soPin: raw.subarray(SO_PIN_LENGTH_BYTES, soEnd), pin: raw.subarray(soEnd) };
+}
+
+function invalid(field: string, problem: string): AgentError {
+  return new AgentError('usage.invalid', {
+    message: `token host call: ${field}: ${problem}`,
+    details: { field },
+  });
+}
