@@ -100,11 +100,14 @@ export type AuditLine =
 export interface Checkpoint {
   readonly format: 'touchstone-audit-checkpoint';
   readonly version: 1;
-  /** Sequence and hash of the line before the checkpoint. */
+  /**
+   * Sequence and hash of a line before the checkpoint: everything up to it is sealed. Under load lines come in while the
+   * checkpoint is being signed, so it need not be the line right before.
+   */
   readonly seq: number;
   readonly head: string;
   readonly time: string;
-  /** Keeper instance, its order count and running hash before it signed this checkpoint. */
+  /** Keeper instance, its order count and running hash as of that line. */
   readonly instance: string;
   readonly orders: number;
   readonly ordersHash: string;
