@@ -1,7 +1,6 @@
 /** Signature verification. The keeper checks every on-token signature with it before the signature leaves. */
 import { verify, type KeyObject } from 'node:crypto';
 import { p256 } from '@noble/curves/nist.js';
-import { AgentError } from '../errors/agent-error.js';
 import { ALGORITHMS, type KeyAlgorithm } from './algorithms.js';
 import { importPublicKey, rawFromSpki } from './public-key.js';
 
@@ -11,14 +10,9 @@ export class Verifier {
   readonly #key: KeyObject;
   readonly #raw: Buffer;
 
-  /** @throws AgentError `usage.invalid` when `spki` is not a key of this algorithm. */
-  constructor(spki: Uint8Array, algorithm: KeyAlgorithm) {
-    const { algorithm: found, raw } = rawFromSpki(spki);
-    if (found !== algorithm) {
-      throw new AgentError('usage.invalid', {
-        message: `reading a public key: it is ${found}, not ${algorithm}`,
-      });
-    }
+  /** @throws AgentError `usage.invalid` when `spki` is not a key of the algorithm table. */
+  constructor(spki: Uint8Array) {
+    const { algorithm, raw } = rawFromSpki(spki);
     this.algorithm = algorithm;
     this.#key = importPublicKey(spki);
     this.#raw = Buffer.from(raw);
@@ -42,12 +36,17 @@ export class Verifier {
   }
 }
 
-/** One verification; `spki` is DER SubjectPublicKeyInfo, `signature` 64 bytes (r||s for ECDSA). */
+/**
+ * One verification; `spki` is DER SubjectPublicKeyInfo, `signature` 64 bytes (r||s for ECDSA). False too when the key is not
+ * of the algorithm that its record names.
+ * @throws AgentError `usage.invalid` when `spki` is not a key of the algorithm table.
+ */
 export function verifySignature(
   spki: Uint8Array,
   algorithm: KeyAlgorithm,
   message: Uint8Array,
   signature: Uint8Array,
 ): boolean {
-  return new Verifier(spki, algorithm).verify(message, signature);
+  const verifier = new Verifier(spki);
+  return verifier.algorithm === algorithm && verifier.verify(message, signature);
 }
