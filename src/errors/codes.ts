@@ -88,6 +88,7 @@ export const ERROR_TABLE = {
   'state.damaged': row('the state file is damaged', 'restore it from a backup; it was not changed', 'never', 1, -32076),
   'state.write': row('a state file could not be written', 'free some space or make the folder writable, then try again', 'after-user-action', 1, -32077),
   'state.locked': row('another process holds the lock on the state folder', 'stop it first: "touchstone agent stop"', 'later', 1, -32078),
+  'state.folder': row('the state folder is not private', 'make it yours alone: chmod 0700, owned by you', 'after-user-action', 1, -32079),
 
   // policy decisions
   'policy.denied': row('the policy does not allow this', 'see why with "touchstone policy explain"', 'after-user-action', 3, -32080),
@@ -117,6 +118,7 @@ export const ERROR_TABLE = {
   'keyring.exists': row('a keyring already exists', 'keep it; to start over choose another state folder', 'never', 2, -32121),
   'keyring.signature': row('the keyring is not signed by its root', 'restore it from a backup; it may have been changed by hand', 'never', 6, -32122),
   'keyring.other-token': row('the keyring belongs to another token', 'insert the token it names, or choose another state folder', 'after-user-action', 4, -32123),
+  'keyring.older': row('the keyring is older than the one this agent has used', 'put the newest keyring.json back; "touchstone paths" shows where it belongs', 'after-user-action', 6, -32124),
 
   // leases
   'lease.expired': row('the lease has ended', 'unlock again with "touchstone unlock"', 'after-user-action', 4, -32130),

@@ -2,7 +2,7 @@
  * Writes lines in groups: everything pushed within one turn of the event loop is one write, and every group that waits while
  * the disk is busy shares the next fdatasync. A failure takes back all lines that are not durable and says which they were.
  */
-import type { AgentError} from '../errors/agent-error.js';
+import type { AgentError } from '../errors/agent-error.js';
 import { asAgentError } from '../errors/agent-error.js';
 import type { AppendLog } from '../platform/store/append-log.js';
 
