@@ -1,0 +1,37 @@
+/** One connection per command: opened, used, closed. */
+import { connectAgent, type AgentClient } from '../client/client.js';
+import type { ConnectOptions } from '../client/connect.js';
+import type { AgentPaths } from '../platform/paths.js';
+import { LIMITS } from '../protocol/limits.js';
+import type { CliContext } from './context.js';
+import { placesOf, serviceUidOf } from './places.js';
+import { packageVersion } from './version.js';
+
+/** Connecting is local: an agent that does not greet within this time hangs. Milliseconds. */
+const CONNECT_MS = 10_000;
+
+/** How to connect from this command line. */
+export function connectOptions(context: CliContext, places: AgentPaths): ConnectOptions {
+  return {
+    socket: places.socket,
+    uid: context.uid,
+    serviceUid: () => serviceUidOf(places),
+    timeoutMs: Math.min(context.flags.timeoutMs ?? CONNECT_MS, CONNECT_MS),
+  };
+}
+
+/** Connects to the agent, hands the client over and closes it whatever happens. */
+export async function withAgent<T>(
+  context: CliContext,
+  use: (client: AgentClient) => Promise<T>,
+): Promise<T> {
+  const places = await placesOf(context);
+  const name = `touchstone-cli/${packageVersion()}`;
+  using client = await connectAgent({ ...connectOptions(context, places), name });
+  return await use(client);
+}
+
+/** Deadline of one request: --timeout, capped at what the agent accepts. Milliseconds. */
+export function requestTimeoutMs(context: CliContext): number {
+  return Math.min(context.flags.timeoutMs ?? LIMITS.defaultDeadlineMs, LIMITS.maxDeadlineMs);
+}

@@ -1,0 +1,39 @@
+/**
+ * The table of contents: first word of the command line → the file with its commands. Only the chosen file is loaded, because
+ * start-up time is part of every signature made by a process.
+ */
+import type { CommandSpec } from './command.js';
+
+interface Area {
+  readonly word: string;
+  readonly summary: string;
+  readonly load: () => Promise<readonly CommandSpec[]>;
+}
+
+const agent = async (): Promise<readonly CommandSpec[]> => (await import('./areas/agent.js')).AGENT_COMMANDS;
+const keys = async (): Promise<readonly CommandSpec[]> => (await import('./areas/keys.js')).KEY_COMMANDS;
+const sign = async (): Promise<readonly CommandSpec[]> => (await import('./areas/sign.js')).SIGN_COMMANDS;
+const verify = async (): Promise<readonly CommandSpec[]> =>
+  (await import('./areas/verify.js')).VERIFY_COMMANDS;
+const records = async (): Promise<readonly CommandSpec[]> =>
+  (await import('./areas/records.js')).RECORD_COMMANDS;
+const system = async (): Promise<readonly CommandSpec[]> =>
+  (await import('./areas/system.js')).SYSTEM_COMMANDS;
+
+export const AREAS: readonly Area[] = [
+  { word: 'init', summary: 'write the first configuration and policy', load: system },
+  { word: 'agent', summary: 'run, start, stop and look at the agent', load: agent },
+  { word: 'unlock', summary: 'enter the PIN of a token and load its keys', load: agent },
+  { word: 'lock', summary: 'wipe loaded keys and end token sessions', load: agent },
+  { word: 'token', summary: 'look at tokens, set one up', load: keys },
+  { word: 'key', summary: 'list, derive, rotate, revoke, install and export keys', load: keys },
+  { word: 'sign', summary: 'sign images, files and DSSE payloads', load: sign },
+  { word: 'verify', summary: 'verify signatures, without the agent', load: verify },
+  { word: 'audit', summary: 'show and verify the audit log', load: records },
+  { word: 'policy', summary: 'check the policy, explain a decision', load: records },
+  { word: 'doctor', summary: 'look for problems and say how to fix them', load: system },
+  { word: 'env', summary: 'print the environment that programs need', load: system },
+  { word: 'config', summary: 'show the configuration in force', load: system },
+  { word: 'paths', summary: 'show where everything is', load: system },
+  { word: 'version', summary: 'show versions', load: system },
+];

@@ -1,0 +1,101 @@
+/** Words of `token` and `key`. */
+import type { CommandSpec } from '../command.js';
+import { PIN_OPTIONS } from './pin-options.js';
+
+const KEY_ARGUMENT = {
+  name: '<key>',
+  summary: 'REPOSITORY#ROLE[@EPOCH][~ALGORITHM][:INDEX], or a key URI',
+} as const;
+
+export const KEY_COMMANDS: readonly CommandSpec[] = [
+  {
+    path: ['token', 'list'],
+    summary: 'list configured tokens and their state',
+    examples: ['touchstone token list', 'touchstone token list --json'],
+    load: async () => (await import('../commands/token-list.js')).tokenList,
+  },
+  {
+    path: ['token', 'show'],
+    summary: 'show one token',
+    arguments: [{ name: '[name]', summary: 'name in touchstone.toml; needed when there are several' }],
+    examples: ['touchstone token show', 'touchstone token show release --json'],
+    load: async () => (await import('../commands/token-show.js')).tokenShow,
+  },
+  {
+    path: ['token', 'setup'],
+    summary: 'make the root and the derivation key on a token, and the keyring',
+    options: [
+      { flags: '--token <name>', summary: 'token in touchstone.toml; needed when there are several' },
+      { flags: '--backend <kind>', summary: 'how keys are derived: ec or hmac (default ec)' },
+      { flags: '--adopt', summary: 'take the keys that are already there, on a spare or restored token' },
+      { flags: '--for <time>', summary: 'how long the lease that begins lasts, for example 8h' },
+      ...PIN_OPTIONS,
+    ],
+    examples: ['touchstone token setup', 'touchstone token setup --backend hmac --pin-file /run/secrets/pin'],
+    load: async () => (await import('../commands/token-setup.js')).tokenSetup,
+  },
+  {
+    path: ['key', 'list'],
+    summary: 'list keys',
+    options: [{ flags: '--all', summary: 'retired and revoked keys too' }],
+    examples: ['touchstone key list', 'touchstone key list --all --json'],
+    load: async () => (await import('../commands/key-list.js')).keyList,
+  },
+  {
+    path: ['key', 'show'],
+    summary: 'show one key',
+    arguments: [KEY_ARGUMENT],
+    examples: ['touchstone key show touchstone/release#ssh'],
+    load: async () => (await import('../commands/key-show.js')).keyShow,
+  },
+  {
+    path: ['key', 'derive'],
+    summary: 'derive a repository key from the unlocked token; doing it again gives the same key',
+    arguments: [KEY_ARGUMENT],
+    examples: [
+      'touchstone key derive docker.io/library/hello#cosign',
+      'touchstone key derive touchstone/release#ssh~ed25519',
+    ],
+    load: async () => (await import('../commands/key-derive.js')).keyDerive,
+  },
+  {
+    path: ['key', 'rotate'],
+    summary: 'move on to the next epoch; the old key is kept as retired',
+    arguments: [KEY_ARGUMENT],
+    examples: ['touchstone key rotate touchstone/release#ssh'],
+    load: async () => (await import('../commands/key-rotate.js')).keyRotate,
+  },
+  {
+    path: ['key', 'revoke'],
+    summary: 'mark a key as revoked; it never signs again',
+    arguments: [KEY_ARGUMENT],
+    options: [{ flags: '--reason <text>', summary: 'why, for the record', required: true }],
+    examples: ['touchstone key revoke touchstone/release#ssh@1 --reason "laptop stolen"'],
+    load: async () => (await import('../commands/key-revoke.js')).keyRevoke,
+  },
+  {
+    path: ['key', 'install'],
+    summary: 'put a key into a second token, from which it cannot be read',
+    arguments: [KEY_ARGUMENT],
+    options: [
+      { flags: '--token <name>', summary: 'token in touchstone.toml that receives the key', required: true },
+      ...PIN_OPTIONS,
+    ],
+    examples: ['touchstone key install touchstone/release#ssh --token buildhost'],
+    load: async () => (await import('../commands/key-install.js')).keyInstall,
+  },
+  {
+    path: ['key', 'export'],
+    summary: 'print the public key',
+    arguments: [KEY_ARGUMENT],
+    options: [
+      { flags: '--format <form>', summary: 'pem, ssh, jwk or der (default pem)' },
+      { flags: '-o, --output <file>', summary: 'write to this file; - is standard output' },
+    ],
+    examples: [
+      'touchstone key export docker.io/library/hello#cosign',
+      'touchstone key export touchstone/release#ssh --format ssh -o release.pub',
+    ],
+    load: async () => (await import('../commands/key-export.js')).keyExport,
+  },
+];

@@ -1,0 +1,73 @@
+/** `touchstone unlock`: a PIN for a lease. Every entry is one attempt at the token; nothing is tried twice by itself. */
+import { unlockToken, type LeaseRequest } from '../../client/unlock.js';
+import { asAgentError, type AgentError } from '../../errors/agent-error.js';
+import { LIMITS } from '../../protocol/limits.js';
+import type { Result } from '../../protocol/methods.js';
+import { withAgent } from '../agent-session.js';
+import type { CommandResult, Invocation } from '../command.js';
+import type { CliContext } from '../context.js';
+import type { OptionValues } from '../option-values.js';
+import { pinSource, type PinSource } from '../pin.js';
+import { renderError } from '../error-text.js';
+
+/** Entries a person gets before the command gives up. */
+const MAX_ENTRIES = 3;
+
+/** After these a person may type again; everything else ends the command. */
+const ASK_AGAIN = new Set<string>(['token.pin-incorrect', 'token.pin-known-wrong', 'token.pin-format']);
+
+/** Unlocks one token. */
+export async function unlock(context: CliContext, invocation: Invocation): Promise<CommandResult> {
+  const { options } = invocation;
+  const lease = leaseRequest(options);
+  const source = pinSource(context, options);
+  const result = await withAgent(context, (client) =>
+    enterPin(context, source, () =>
+      unlockToken(client, {
+        token: options.text('token'),
+        readPin: source.read,
+        lease,
+        timeoutMs: context.flags.timeoutMs ?? LIMITS.maxDeadlineMs,
+      }),
+    ),
+  );
+  return { json: result, text: renderUnlock(result) };
+}
+
+/** Repeats one PIN entry for a person who mistyped. */
+export async function enterPin<T>(
+  context: CliContext,
+  source: PinSource,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  for (let entry = 1; ; entry += 1) {
+    try {
+      return await attempt();
+    } catch (thrown) {
+      const error: AgentError = asAgentError(thrown);
+      if (!source.interactive || entry === MAX_ENTRIES || !ASK_AGAIN.has(error.code)) throw error;
+      context.warn(renderError(error, context.flags).trimEnd());
+    }
+  }
+}
+
+function leaseRequest(options: OptionValues): LeaseRequest {
+  const keys = options.list('key');
+  const kinds = options.list('kind');
+  const uses = options.integer('uses', { min: 1, max: 2 ** 48 });
+  const seconds = options.seconds('for');
+  const useLastTry = options.text('use-last-try');
+  return {
+    ...(keys.length === 0 ? {} : { keys: [...keys] }),
+    ...(kinds.length === 0 ? {} : { kinds: [...kinds] }),
+    ...(uses === undefined ? {} : { uses }),
+    ...(seconds === undefined ? {} : { seconds }),
+    ...(options.flag('blind') ? { blind: true } : {}),
+    ...(useLastTry === undefined ? {} : { useLastTry }),
+  };
+}
+
+function renderUnlock({ lease, loaded }: Result<'unlock.finish'>): string {
+  const uses = lease.usesLeft === null ? '' : `, for ${lease.usesLeft} signatures`;
+  return `token "${lease.token}" unlocked: ${loaded} ${loaded === 1 ? 'key' : 'keys'} loaded until ${lease.expiresAt}${uses}`;
+}

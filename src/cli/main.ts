@@ -1,0 +1,114 @@
+/** The program from arguments to exit status. The only place of the command line that touches the process. */
+import { homedir } from 'node:os';
+import { writeSync } from 'node:fs';
+import { asAgentError, type AgentError } from '../errors/agent-error.js';
+import type { CommandResult, Invocation, RunCommand } from './command.js';
+import { readGlobalFlags, type CliContext, type GlobalFlags } from './context.js';
+import { errorDocument, renderError } from './error-text.js';
+import { buildProgram } from './program.js';
+import { isCommanderError, usageError } from './usage-error.js';
+
+const STDOUT = 1;
+const STDERR = 2;
+
+/**
+ * Runs one command line.
+ * @param args without node and script
+ * @param program absolute path of the program file, for `agent start`
+ * @returns the exit status (src/errors/codes.ts)
+ */
+export async function runCli(args: readonly string[], program: string): Promise<number> {
+  let flags = earlyFlags(args);
+  let status = 0;
+  const execute = async (load: () => Promise<RunCommand>, invocation: Invocation): Promise<void> => {
+    flags = readGlobalFlags(invocation.options, process.env, process.stderr.isTTY);
+    const run = await load();
+    const result = await run(makeContext(flags, program), invocation);
+    printResult(result, flags);
+    status = result.exit ?? 0;
+  };
+  let words = 'touchstone';
+  try {
+    const commands = await buildProgram(args, execute);
+    words = commandLine(args, commands.commands);
+    await commands.parseAsync([...args], { from: 'user' });
+    return status;
+  } catch (thrown) {
+    const error = isCommanderError(thrown) ? usageError(thrown, words) : asAgentError(thrown);
+    if (error === undefined) return 0;
+    return printError(error, flags);
+  }
+}
+
+/** Flags for errors that come before the options were parsed. */
+function earlyFlags(args: readonly string[]): GlobalFlags {
+  return {
+    json: args.includes('--json'),
+    quiet: false,
+    verbose: args.includes('--verbose') || args.includes('--debug'),
+    debug: args.includes('--debug'),
+    colour: false,
+    socket: undefined,
+    timeoutMs: undefined,
+  };
+}
+
+interface Named {
+  name(): string;
+  readonly commands: readonly Named[];
+}
+
+/** `touchstone sign file` for arguments that begin so: names the right --help. */
+function commandLine(args: readonly string[], commands: readonly Named[]): string {
+  const words = ['touchstone'];
+  let level = commands;
+  for (const arg of args) {
+    const found = level.find((command) => command.name() === arg);
+    if (found === undefined) continue;
+    words.push(arg);
+    level = found.commands;
+  }
+  return words.join(' ');
+}
+
+function makeContext(flags: GlobalFlags, program: string): CliContext {
+  const say = (line: string): void => {
+    writeAll(STDERR, `${line}\n`);
+  };
+  return {
+    env: process.env,
+    uid: process.getuid?.() ?? -1,
+    home: homedir(),
+    flags,
+    program,
+    stdoutIsTerminal: process.stdout.isTTY,
+    note: flags.quiet ? () => undefined : say,
+    warn: say,
+  };
+}
+
+function printResult(result: CommandResult, flags: GlobalFlags): void {
+  if (flags.json) writeAll(STDOUT, `${JSON.stringify(result.json, null, 2)}\n`);
+  else if (result.text !== '') writeAll(STDOUT, `${result.text}\n`);
+}
+
+function printError(error: AgentError, flags: GlobalFlags): number {
+  if (flags.json) writeAll(STDOUT, `${JSON.stringify(errorDocument(error), null, 2)}\n`);
+  writeAll(STDERR, renderError(error, flags));
+  return error.row.exit;
+}
+
+/** Synchronous and complete, so that the process may exit right after it. A reader that went away is no error. */
+function writeAll(fd: number, text: string): void {
+  const bytes = Buffer.from(text, 'utf8');
+  let offset = 0;
+  while (offset < bytes.length) {
+    try {
+      offset += writeSync(fd, bytes, offset);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EPIPE') return;
+      if (code !== 'EAGAIN') throw error;
+    }
+  }
+}

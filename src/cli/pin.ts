@@ -1,0 +1,86 @@
+/**
+ * Where a PIN comes from: a private file, an inherited descriptor, or a person at the terminal. Never an argument, never the
+ * environment. The last try of a token is not used unless its serial was typed.
+ */
+import type { ReadPin, UnlockAttempt } from '../client/unlock.js';
+import { AgentError } from '../errors/agent-error.js';
+import type { CliContext } from './context.js';
+import type { OptionValues } from './option-values.js';
+
+export interface PinSource {
+  /** A person types it: a wrong entry may be asked again. */
+  readonly interactive: boolean;
+  readonly read: ReadPin;
+}
+
+const TRIES_WORDS: Readonly<Record<UnlockAttempt['triesLeft'], string>> = {
+  full: 'all tries left',
+  low: 'few tries left',
+  last: 'one try left',
+  locked: 'locked',
+};
+
+/** Reads --pin-file, --pin-fd and --use-last-try. */
+export function pinSource(context: CliContext, options: OptionValues): PinSource {
+  const file = options.text('pin-file');
+  const fd = options.integer('pin-fd', { min: 0, max: 1_048_575 });
+  if (file !== undefined && fd !== undefined) {
+    throw new AgentError('usage.invalid', {
+      message: 'options --pin-file and --pin-fd: only one can be used',
+    });
+  }
+  const lastTrySerial = options.text('use-last-try');
+  const guarded = (read: ReadPin): ReadPin => {
+    return (attempt) => {
+      refuseLastTry(attempt, lastTrySerial);
+      return read(attempt);
+    };
+  };
+  if (file === undefined && fd === undefined) return { interactive: true, read: guarded(askPin) };
+  const read: ReadPin = async () => {
+    const { readPinDescriptor, readPinFile } = await import('./pin-file.js');
+    return file === undefined ? readPinDescriptor(fd ?? 0) : readPinFile(file, context.uid);
+  };
+  return { interactive: false, read: guarded(read) };
+}
+
+/** `token "release" (serial 0123), all tries left` */
+export function describeAttempt(attempt: UnlockAttempt): string {
+  const serial = attempt.serial === '' ? '' : ` (serial ${attempt.serial})`;
+  return `token "${attempt.label === '' ? attempt.token : attempt.label}"${serial}, ${TRIES_WORDS[attempt.triesLeft]}`;
+}
+
+function refuseLastTry(attempt: UnlockAttempt, lastTrySerial: string | undefined): void {
+  if (attempt.triesLeft === 'locked') {
+    throw new AgentError('token.pin-locked', {
+      message: `${describeAttempt(attempt)}: the PIN cannot be entered`,
+    });
+  }
+  if (attempt.triesLeft === 'last' && lastTrySerial !== attempt.serial) {
+    throw new AgentError('token.pin-last-try', {
+      message: `${describeAttempt(attempt)} before the PIN locks`,
+      hint: `if you are sure of the PIN, add --use-last-try ${attempt.serial}`,
+    });
+  }
+}
+
+/** A PIN that is being set, on a blank token, is typed twice. */
+async function askPin(attempt: UnlockAttempt): Promise<Buffer> {
+  const { readPinFromTerminal } = await import('./pin-terminal.js');
+  const what = describeAttempt(attempt);
+  const prompt = `${attempt.initialised ? 'PIN' : 'New PIN'} for ${what}: `;
+  const pin = await readPinFromTerminal(prompt, timeLeftMs(attempt));
+  if (attempt.initialised) return pin;
+  const again = await readPinFromTerminal('The same PIN again: ', timeLeftMs(attempt));
+  const same = pin.equals(again);
+  again.fill(0);
+  if (same) return pin;
+  pin.fill(0);
+  throw new AgentError('token.pin-format', { message: 'the two entries differ' });
+}
+
+/** The keeper forgets its one-time key then; a PIN typed later would be sealed for nobody. */
+function timeLeftMs(attempt: UnlockAttempt): number {
+  const left = Date.parse(attempt.expiresAt) - Date.now();
+  return Number.isFinite(left) ? Math.max(1, left) : 60_000;
+}

@@ -1,0 +1,45 @@
+/** What all `sign` commands share: one connection, one decision, and the public facts of the key that signed. */
+import { signStatements, type Signed } from '../client/signer.js';
+import { ecdsaDerFromRaw } from '../encoding/der.js';
+import { AgentError } from '../errors/agent-error.js';
+import type { KeyInfo } from '../protocol/methods.js';
+import { requestTimeoutMs, withAgent } from './agent-session.js';
+import type { CliContext } from './context.js';
+
+export interface PayloadToSign {
+  readonly kind: string;
+  readonly payload: Uint8Array;
+}
+
+export interface SignedWithKey {
+  readonly key: KeyInfo;
+  /** In the order of the payloads. */
+  readonly signatures: readonly Signed[];
+}
+
+/** Signs all payloads with one key, or none. Asks for key and signatures at once: a process that signs pays every round trip. */
+export async function signWithKey(
+  context: CliContext,
+  key: string,
+  payloads: readonly PayloadToSign[],
+): Promise<SignedWithKey> {
+  const statements = payloads.map((one) => ({ ...one, key }));
+  const [shown, signatures] = await withAgent(context, (client) =>
+    Promise.all([
+      client.call('keys.show', { key }),
+      signStatements(client, statements, requestTimeoutMs(context)),
+    ]),
+  );
+  if (signatures.some((signed) => signed.keyId !== shown.key.keyId)) {
+    throw new AgentError('key.mismatch', {
+      message: `signing with ${key}: the key changed meanwhile`,
+      hint: 'sign again',
+    });
+  }
+  return { key: shown.key, signatures };
+}
+
+/** Signatures outside of SSH: DER for ECDSA (what OpenSSL, cosign and DSSE readers take), the 64 bytes for Ed25519. */
+export function encodeSignature(key: KeyInfo, signature: Buffer): Buffer {
+  return key.algorithm === 'ecdsa-p256' ? ecdsaDerFromRaw(signature) : signature;
+}

@@ -1,0 +1,22 @@
+/** Columns padded with spaces, two between; the header in capitals. One line per row, nothing after the last column. */
+export function renderTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [header.map((name) => name.toUpperCase()), ...rows];
+  const widths = header.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)));
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** `name: value` lines with the values under each other; pairs without a value are left out. */
+export function renderFields(
+  fields: readonly (readonly [string, string | number | boolean | null | undefined])[],
+): string {
+  const shown = fields.filter(([, value]) => value !== undefined && value !== null && value !== '');
+  const width = Math.max(0, ...shown.map(([name]) => name.length)) + 1;
+  return shown.map(([name, value]) => `${`${name}:`.padEnd(width)} ${String(value)}`).join('\n');
+}
