@@ -1,0 +1,35 @@
+/** Valid bytes of every kind, to start tests from. */
+import { pae } from '../../src/encoding/dsse-pae.js';
+import { buildSimpleSigning } from '../../src/formats/simple-signing.js';
+import { buildSignedData } from '../../src/formats/sshsig.js';
+
+export const DIGEST_TEXT = `sha256:${'ab'.repeat(32)}`;
+export const IN_TOTO_KIND = 'dsse:application/vnd.in-toto+json';
+
+export function inTotoBody(): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      _type: 'https://in-toto.io/Statement/v1',
+      subject: [{ name: 'app', digest: { sha256: 'cd'.repeat(32) } }],
+      predicateType: 'https://slsa.dev/provenance/v1',
+      predicate: { builder: { id: 'test' } },
+    }),
+  );
+}
+
+/** [kind, bytes] of each kind this release knows. */
+export function signableBytes(): readonly (readonly [kind: string, bytes: Buffer])[] {
+  return [
+    ['oci.simple-signing', buildSimpleSigning({ reference: 'docker.io/library/hello', digest: DIGEST_TEXT })],
+    [IN_TOTO_KIND, pae('application/vnd.in-toto+json', inTotoBody())],
+    ['dsse:text/plain', pae('text/plain', Buffer.from('hello'))],
+    // 32 bytes long: must not pass for a digest as well.
+    ['dsse:a/b', pae('a/b', Buffer.alloc(16, 0x41))],
+    [
+      'sshsig:file',
+      buildSignedData({ namespace: 'file', hashAlgorithm: 'sha512', hash: Buffer.alloc(64, 7) }),
+    ],
+    ['sshsig:git', buildSignedData({ namespace: 'git', hashAlgorithm: 'sha256', hash: Buffer.alloc(32, 7) })],
+    ['digest', Buffer.alloc(32, 0xa5)],
+  ];
+}
