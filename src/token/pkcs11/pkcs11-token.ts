@@ -213,6 +213,7 @@ export class Pkcs11Token implements Token {
 
   #openSession(): Pkcs11Session {
     if (this.#session === undefined) throw notOpen();
+    if (!this.#openToken().info.initialised) throw new AgentError('token.not-initialised');
     return this.#session;
   }
 
