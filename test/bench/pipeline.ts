@@ -47,3 +47,21 @@ export function measurePipeline(
     connection.send(depth);
   });
 }
+
+/** Sends `count` requests, `depth` in flight at any time, and waits for all replies. */
+export function measureCount(connection: Connection, depth: number, count: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let sent = Math.min(depth, count);
+    let answers = 0;
+    connection.onFailure(reject);
+    connection.onAnswer(() => {
+      answers += 1;
+      if (answers === count) resolve();
+      else if (sent < count) {
+        sent += 1;
+        connection.send(1);
+      }
+    });
+    connection.send(sent);
+  });
+}

@@ -1,11 +1,11 @@
 /** A token object signed with in this process, through pkcs11js and nothing else. */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pkcs11js from 'pkcs11js';
-import { softHsmModule } from './softhsm-module.js';
 import { callRate, type Bench } from './measurement.js';
+import { writeSoftHsmStore } from './softhsm-store.js';
 
 const P256 = Buffer.from('06082a8648ce3d030107', 'hex');
 
@@ -44,16 +44,10 @@ function openSigner(module: pkcs11js.PKCS11): (digest: Buffer) => Buffer {
 
 export function rawToken(messageBytes: number): Bench {
   const folder = mkdtempSync(path.join(tmpdir(), 'touchstone-token-'));
-  const tokens = path.join(folder, 'tokens');
-  mkdirSync(tokens);
-  const configuration = path.join(folder, 'softhsm2.conf');
-  writeFileSync(
-    configuration,
-    `directories.tokendir = ${tokens}\nobjectstore.backend = file\nlog.level = ERROR\n`,
-  );
-  process.env['SOFTHSM2_CONF'] = configuration;
+  const store = writeSoftHsmStore(folder);
+  process.env['SOFTHSM2_CONF'] = store.configuration;
   const module = new pkcs11js.PKCS11();
-  module.load(softHsmModule());
+  module.load(store.module);
   module.C_Initialize({ flags: pkcs11js.CKF_OS_LOCKING_OK });
   const sign = openSigner(module);
   const message = randomBytes(messageBytes);

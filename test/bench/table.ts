@@ -18,6 +18,11 @@ export interface RatioResult {
   readonly met: boolean;
 }
 
+export interface BenchReport {
+  readonly rows: readonly RowResult[];
+  readonly ratios: readonly RatioResult[];
+}
+
 export function summarise(row: Row, runs: readonly Measurement[]): RowResult {
   const micros = runs.flatMap((run) => (run.medianMicros === undefined ? [] : [run.medianMicros]));
   return {

@@ -108,9 +108,20 @@ export class DemoAgent implements AsyncDisposable {
     return this.must(['init', '--softhsm', '--domain', domain]);
   }
 
+  configuration(): string {
+    return readFileSync(this.configFile, 'utf8');
+  }
+
+  /** Writes another PIN into the folder; answers the file. */
+  writePin(name: string, pin: string): string {
+    const file = path.join(this.folder, name);
+    writeFileSync(file, `${pin}\n`, { mode: 0o600 });
+    return file;
+  }
+
   /** Rewrites touchstone.toml; before `start`, or followed by a restart. */
   configure(change: (toml: string) => string): void {
-    writeFileSync(this.configFile, change(readFileSync(this.configFile, 'utf8')), { mode: 0o600 });
+    writeFileSync(this.configFile, change(this.configuration()), { mode: 0o600 });
   }
 
   /** Starts the agent in the background; answers the pid of its keeper. */
