@@ -8,10 +8,40 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#ifdef __linux__
+#include <dirent.h>
+#include <sys/syscall.h>
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC 4U
+#endif
+#endif
+
 #define MAX_KEPT 64
 #define SIGNALS 65
 
-/* Descriptors 0, 1, 2 and those named stay open; node has marked all others close-on-exec. */
+/*
+ * Node marks what it opens, and most of what it inherited, close-on-exec; libuv gives up at the first gap after 15, so that
+ * higher inherited descriptors would pass to the new program. False leaves errno.
+ */
+static bool mark_all(void) {
+#ifdef __linux__
+  if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return true;
+  /* Before Linux 5.11. */
+  DIR *folder = opendir("/proc/self/fd");
+  if (folder == NULL) return false;
+  struct dirent *entry;
+  while ((entry = readdir(folder)) != NULL) {
+    int descriptor = atoi(entry->d_name);
+    if (descriptor > 2) fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+  }
+  closedir(folder);
+#endif
+  return true;
+}
+
 static bool keep_open(int descriptor) {
   int flags = fcntl(descriptor, F_GETFD);
   return flags >= 0 && fcntl(descriptor, F_SETFD, flags & ~FD_CLOEXEC) == 0;
@@ -84,6 +114,8 @@ napi_value shim_replace_process(napi_env env, napi_callback_info info) {
   if (shim_take_strings(&call, 1, "argv", &argv) && shim_take_strings(&call, 2, "environment", &environment)) {
     if (argv[0] == NULL) {
       shim_throw_type(&call, "argv", "an array that begins with the program's name");
+    } else if (!mark_all()) {
+      shim_throw_errno(&call, "close_range", errno);
     } else if (keep_named(&call, 3)) {
       replace(&call, path, argv, environment);
     }

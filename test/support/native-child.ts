@@ -38,7 +38,11 @@ export class NativeChild implements AsyncDisposable {
     const { flags = [], args = [], through = [], env } = options;
     const node = [process.execPath, ...flags, '--input-type=module', '-e', PRELUDE + script, '--', ...args];
     const [program = process.execPath, ...rest] = [...through, ...node];
-    this.process = spawn(program, rest, { stdio: ['pipe', 'pipe', 'pipe'], env: env ?? process.env });
+    this.process = spawn(program, rest, {
+      cwd: PROJECT_ROOT,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: env ?? process.env,
+    });
     this.process.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#errors += text));
     if (this.process.stdout === null) throw new Error('native child: no stdout');
     this.#lines = createInterface({ input: this.process.stdout })[Symbol.asyncIterator]();
