@@ -1,7 +1,8 @@
 /** The command line as commander sees it, made from the areas. Only the area of the first word brings its commands along. */
-import { Command, Option } from 'commander';
+import type * as Commander from 'commander';
 import { AREAS } from './areas.js';
 import type { CommandSpec, Invocation, RunCommand } from './command.js';
+import { Command, Option } from './commander.js';
 import { OptionValues } from './option-values.js';
 
 export type Execute = (load: () => Promise<RunCommand>, invocation: Invocation) => Promise<void>;
@@ -20,7 +21,7 @@ const GLOBAL_OPTIONS: readonly (readonly [string, string])[] = [
 const GLOBAL_VALUE_OPTIONS = new Set(['--socket', '--timeout']);
 
 /** Builds the program for these arguments (without node and script); `execute` runs the chosen command. */
-export async function buildProgram(args: readonly string[], execute: Execute): Promise<Command> {
+export async function buildProgram(args: readonly string[], execute: Execute): Promise<Commander.Command> {
   const program = new Command('touchstone');
   program.description(
     'Local signing agent: the root stays on the token, repository keys are derived from it.',
@@ -59,7 +60,12 @@ function firstWord(args: readonly string[]): string | undefined {
   return undefined;
 }
 
-function addArea(program: Command, summary: string, specs: readonly CommandSpec[], execute: Execute): void {
+function addArea(
+  program: Commander.Command,
+  summary: string,
+  specs: readonly CommandSpec[],
+  execute: Execute,
+): void {
   const single = specs.find((spec) => spec.path.length === 1);
   if (single !== undefined) {
     addCommand(program, single.path[0], single, execute);
@@ -71,7 +77,7 @@ function addArea(program: Command, summary: string, specs: readonly CommandSpec[
   for (const spec of specs) addCommand(group, spec.path[1] ?? '', spec, execute);
 }
 
-function addCommand(parent: Command, name: string, spec: CommandSpec, execute: Execute): void {
+function addCommand(parent: Commander.Command, name: string, spec: CommandSpec, execute: Execute): void {
   const command = parent.command(name).description(spec.summary).allowExcessArguments(false);
   for (const argument of spec.arguments ?? []) command.argument(argument.name, argument.summary);
   for (const option of spec.options ?? []) {

@@ -1,9 +1,10 @@
 /** commander's own errors in the form of all others: one line, a hint, exit status 2. */
-import { CommanderError } from 'commander';
+import type * as Commander from 'commander';
 import { AgentError } from '../errors/agent-error.js';
+import { CommanderError } from './commander.js';
 
 /** Undefined when commander only showed help. */
-export function usageError(error: CommanderError, commandLine: string): AgentError | undefined {
+export function usageError(error: Commander.CommanderError, commandLine: string): AgentError | undefined {
   if (error.code === 'commander.helpDisplayed' || error.code === 'commander.version') return undefined;
   const help = `${commandLine} --help`;
   if (error.code === 'commander.help') {
@@ -21,6 +22,6 @@ export function usageError(error: CommanderError, commandLine: string): AgentErr
 }
 
 /** Narrowing for catch clauses. */
-export function isCommanderError(thrown: unknown): thrown is CommanderError {
+export function isCommanderError(thrown: unknown): thrown is Commander.CommanderError {
   return thrown instanceof CommanderError;
 }

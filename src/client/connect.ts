@@ -2,14 +2,18 @@
  * Reaching the agent: a Unix socket whose listener is checked before a single byte is sent, then the WebSocket upgrade.
  * A program of another user that squats on the path gets nothing, not even a greeting.
  */
-import { connect as connectSocket, type Socket } from 'node:net';
 import type { IncomingMessage } from 'node:http';
-import { WebSocket } from 'ws';
+import { createRequire } from 'node:module';
+import { connect as connectSocket, type Socket } from 'node:net';
+import type * as Ws from 'ws';
 import { AgentError } from '../errors/agent-error.js';
 import { MAX_SOCKET_PATH_BYTES } from '../platform/paths.js';
 import { peerOf } from '../platform/peer.js';
 import { LIMITS, SUBPROTOCOL } from '../protocol/limits.js';
 import { errorFromReply, parseReply } from './reply.js';
+
+/** With `require`, because `import` makes Node scan every CommonJS file for its exports first, a third of the start-up of a signing process. */
+const { WebSocket } = createRequire(import.meta.url)('ws') as typeof Ws;
 
 /** Bytes of a refusal body that are read; refusals are one small JSON document. */
 const MAX_REFUSAL_BYTES = 64 * 1024;
@@ -26,7 +30,7 @@ export interface ConnectOptions {
 }
 
 export interface OpenSocket {
-  readonly websocket: WebSocket;
+  readonly websocket: Ws.WebSocket;
   /** Process that listens on the socket: the keeper. */
   readonly listenerPid: number;
 }
@@ -120,7 +124,7 @@ async function checkListener(socket: Socket, options: ConnectOptions): Promise<n
   });
 }
 
-function upgrade(socket: Socket, timeoutMs: number): Promise<WebSocket> {
+function upgrade(socket: Socket, timeoutMs: number): Promise<Ws.WebSocket> {
   return new Promise((resolve, reject) => {
     const websocket = new WebSocket('ws://localhost/', SUBPROTOCOL, {
       createConnection: () => socket,
