@@ -26,9 +26,11 @@ interface Problem {
   readonly column: number;
 }
 
-/** The first problem of the document, from its top, as an error with `file`, `line`, `column` and `field` in the details. */
+/** The first problem of the document, from its top, wrong fields before rules between fields, as an error with `file`, `line`, `column` and `field` in the details. */
 export function tomlProblem(source: TomlSource, issues: readonly SchemaIssue[]): AgentError {
-  const problems = issues.flatMap((issue) => problemsOf(source.document, issue));
+  // Rules between fields also run over wrong fields, and would hide what is wrong with them.
+  const plain = issues.filter((issue) => issue.code !== 'custom');
+  const problems = (plain.length > 0 ? plain : issues).flatMap((issue) => problemsOf(source.document, issue));
   problems.sort((a, b) => a.line - b.line || a.column - b.column);
   const first = problems[0] ?? { path: [], reason: 'not valid', line: 1, column: 1 };
   const field = fieldName(first.path);
