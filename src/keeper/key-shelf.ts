@@ -57,6 +57,7 @@ export class KeyShelf {
       leases: known?.leases ?? [],
       verifier: known?.verifier ?? new Verifier(Buffer.from(record.publicKey, 'base64')),
     };
+    if (record.usage === 'sign' && record.state !== 'active') dropLeaf(key);
     this.#keys.set(id, key);
     return key;
   }

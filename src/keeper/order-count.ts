@@ -3,7 +3,7 @@
  * a front that omits a record is visible to an outsider. Orders whose record the front has not acknowledged are remembered, so
  * that the next front can log them as never released.
  */
-import { createHash } from 'node:crypto';
+import { firstOrderHash } from '../audit/order-hash.js';
 import { nativeShims } from '../platform/native-shims.js';
 import type { OrderCount, PendingOrder } from './wire.js';
 
@@ -14,11 +14,6 @@ const STATE_BYTES = 72;
 
 interface Counted extends PendingOrder {
   readonly runningHash: string;
-}
-
-/** h(0) of a keeper instance. @param instance 16 bytes */
-export function firstOrderHash(instance: Uint8Array): Buffer {
-  return createHash('sha256').update('touchstone-orders-v1').update(instance).digest();
 }
 
 export class OrderLedger {

@@ -63,6 +63,7 @@ export class OrderDesk {
   #admit(order: Order): ShelfKey {
     const key = this.#options.shelf.find(order.keyId);
     if (key === undefined) throw new AgentError('key.unknown');
+    requireActive(key);
     if (!kindFits(key, order.kind)) throw new AgentError('statement.kind');
     if (!prefixMatches(order.kind, order.message)) throw new AgentError('statement.unrecognised');
     if (order.blind !== (order.kind === 'digest')) throw new AgentError('statement.kind');
@@ -155,6 +156,11 @@ export class OrderDesk {
   #refuse(id: number, error: AgentError): void {
     this.#options.send(encodeJsonFrame(FrameType.refused, id, error.toData()));
   }
+}
+
+function requireActive({ record }: ShelfKey): void {
+  if (record.usage !== 'sign' || record.state === 'active') return;
+  throw new AgentError(record.state === 'retired' ? 'key.retired' : 'key.revoked');
 }
 
 /** The agent's own keys sign the agent's own documents and nothing else. */

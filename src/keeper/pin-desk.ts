@@ -59,6 +59,7 @@ export class PinDesk {
       serial: info.serial,
       label: info.label,
       triesLeft: info.triesLeft,
+      initialised: info.initialised,
       expiresAt: new Date(Date.now() + ATTEMPT_LIFE_MS).toISOString().replace(/\.\d{3}Z$/, 'Z'),
     };
   }

@@ -130,6 +130,11 @@ export class TokenUnit {
     this.#events.onStatus(this.status());
   }
 
+  /** Gives a blank embedded token its label and PIN. @param raw overwritten */
+  async initialise(label: string, raw: Buffer, deadlineMs: number): Promise<void> {
+    this.#info = (await this.call('initialise', { label }, deadlineMs, raw)).result;
+  }
+
   /** What the token says of itself now. */
   async look(): Promise<HostTokenInfo> {
     const { result } = await this.call('probe', {}, PROBE_DEADLINE_MS);

@@ -81,6 +81,8 @@ export interface KeeperStatus {
   readonly orders: OrderCount;
   readonly tokens: readonly TokenStatus[];
   readonly leases: readonly LeaseStatus[];
+  /** Keys that can sign now. */
+  readonly loaded: number;
 }
 
 /** The keeper's own count: number of orders signed and the running hash over (number, key id, message hash). */
@@ -142,6 +144,8 @@ export interface KeeperCalls {
     result: { status: KeeperStatus; pending: readonly PendingOrder[]; stateDir: string; configFile: string };
   };
   readonly status: { params: Record<string, never>; result: KeeperStatus };
+  /** Looks at every token now. */
+  readonly tokens: { params: Record<string, never>; result: { tokens: readonly TokenStatus[] } };
   readonly 'unlock.begin': { params: { token?: string | undefined }; result: UnlockBegin };
   readonly 'unlock.finish': {
     params: { pin: SealedPin; lease: LeaseOptions; owner: number; useLastTry?: string | undefined };

@@ -1,0 +1,167 @@
+/**
+ * The front's hand on the audit log: stages lines in the order in which the keeper signed, acknowledges what is
+ * durable, and has the log sealed by checkpoints while the audit leaf is loaded.
+ */
+import { checkpointEnvelope, checkpointMessage, checkpointPayload } from '../audit/checkpoint.js';
+import type { AuditEntry } from '../audit/chain.js';
+import { firstOrderHash } from '../audit/order-hash.js';
+import { CHECKPOINT_TYPE, type Checkpoint } from '../audit/record.js';
+import { AgentError, asAgentError } from '../errors/agent-error.js';
+import type { LeafRecord } from '../keys/key-record.js';
+import type { KeeperStatus, OrderCount, PendingOrder, Signed } from '../keeper/wire.js';
+import type { AuditLog } from '../state/audit-log.js';
+import type { KeeperLink } from './keeper-link.js';
+
+const CHECKPOINT_KIND = `dsse:${CHECKPOINT_TYPE}`;
+const CHECKPOINT_DEADLINE_MS = 5_000;
+const LOOK_EVERY_MS = 1_000;
+
+export interface AuditTrailOptions {
+  readonly log: AuditLog;
+  readonly keeper: KeeperLink;
+  readonly agentVersion: string;
+  /** The leaf touchstone/agent#audit, once there is a keyring. */
+  readonly auditLeaf: () => LeafRecord | undefined;
+  /** Everything up to `sequence` is on disk and sealed. */
+  readonly onSealed: (sequence: number) => void;
+}
+
+export class AuditTrail implements Disposable {
+  readonly #options: AuditTrailOptions;
+  readonly #timer: NodeJS.Timeout;
+  #instance = '';
+  /** Count and hash of the last order that has a staged line. */
+  #orders: OrderCount = { count: 0, hash: '' };
+  #checkpoint: Promise<void> | undefined;
+
+  constructor(options: AuditTrailOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => {
+      if (!options.log.writable) options.log.recover();
+      if (options.log.needsCheckpoint() !== undefined) void this.seal();
+    }, LOOK_EVERY_MS);
+    this.#timer.unref();
+  }
+
+  get log(): AuditLog {
+    return this.#options.log;
+  }
+
+  /** Takes over from the front before: what it left unlogged was never released. */
+  begin(status: KeeperStatus, pending: readonly PendingOrder[]): void {
+    const { log } = this.#options;
+    const recorded = log.recordedOrder;
+    const known = recorded.instance === status.instance;
+    const lost = pending.filter((order) => !known || order.order > recorded.order);
+    const first = firstOrderHash(Buffer.from(status.instance, 'hex')).toString('hex');
+    const start = { type: 'start', instance: status.instance, agent: this.#options.agentVersion } as const;
+    if (!known) log.stage({ ...start, orders: 0, ordersHash: first });
+    for (const { order, keyId, messageHash } of lost) log.stage({ type: 'unreleased', keyId, hash: messageHash, order });
+    if (known) log.stage({ ...start, orders: status.orders.count, ordersHash: status.orders.hash });
+    log.flushNow();
+    this.#instance = status.instance;
+    this.#orders = status.orders;
+    this.acknowledge();
+  }
+
+  /** @throws AgentError `audit.write` while the log takes no lines: nothing may be ordered then */
+  requireWritable(): void {
+    if (!this.log.writable && !this.log.recover()) throw new AgentError('audit.write');
+  }
+
+  /** Stages the line of one order. Lines of orders must be staged in the order in which they come from the keeper. */
+  stageOrder(entry: AuditEntry, signed: Signed): number {
+    this.#orders = { count: signed.order, hash: signed.runningHash };
+    return this.log.stage(entry);
+  }
+
+  /** An order that was signed but will not be released. */
+  stageUnreleased(signed: Signed, keyId: string): void {
+    this.stageOrder({ type: 'unreleased', keyId, hash: signed.messageHash, order: signed.order }, signed);
+    this.flushQuietly();
+  }
+
+  /** Logs something that is no signature; a failure to write is heard by the next signature. */
+  note(entry: AuditEntry): void {
+    this.log.stage(entry);
+    this.flushQuietly();
+  }
+
+  /** Resolves when every staged line is as durable as configured. @throws AgentError `audit.write` */
+  async flush(): Promise<void> {
+    await this.log.flush();
+    this.acknowledge();
+    if (this.#checkpoint === undefined && this.log.needsCheckpoint() !== undefined) void this.seal();
+  }
+
+  flushQuietly(): void {
+    void this.flush().catch(() => undefined);
+  }
+
+  acknowledge(): void {
+    this.#options.keeper.acknowledge(this.log.recordedOrder.order);
+  }
+
+  /** Seals the log as it stands, if the audit leaf is loaded; without it the lines stay unsealed. */
+  seal(): Promise<void> {
+    this.#checkpoint ??= this.#seal()
+      .catch(() => undefined)
+      .finally(() => {
+        this.#checkpoint = undefined;
+      });
+    return this.#checkpoint;
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+
+  async #seal(): Promise<void> {
+    const leaf = this.#options.auditLeaf();
+    if (leaf === undefined || this.log.unsealed === 0) return;
+    this.requireWritable();
+    const { seq, hash } = this.log.head;
+    const facts: Omit<Checkpoint, 'format' | 'version'> = {
+      seq,
+      head: hash,
+      time: this.log.timestamp(),
+      instance: this.#instance,
+      orders: this.#orders.count,
+      ordersHash: this.#orders.hash,
+    };
+    const payload = checkpointPayload(facts);
+    await this.#order(leaf, checkpointMessage(payload), (signed) => ({
+      type: 'checkpoint',
+      order: signed.order,
+      dsse: checkpointEnvelope(payload, leaf, signed.signature),
+    }));
+    await this.log.flush();
+    this.acknowledge();
+    this.#options.onSealed(seq);
+  }
+
+  #order(leaf: LeafRecord, message: Buffer, entry: (signed: Signed) => AuditEntry): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#options.keeper.order(
+        {
+          keyId: Buffer.from(leaf.keyId, 'hex').toString('latin1'),
+          kind: CHECKPOINT_KIND,
+          blind: false,
+          deadlineMs: CHECKPOINT_DEADLINE_MS,
+          message,
+        },
+        {
+          onSigned: (signed) => {
+            try {
+              this.stageOrder(entry(signed), signed);
+              resolve();
+            } catch (error) {
+              reject(asAgentError(error));
+            }
+          },
+          onRefused: reject,
+        },
+      );
+    });
+  }
+}

@@ -1,0 +1,114 @@
+/** The keyring as the front uses it: names to records, what a record may sign, and the answers of `keys.list`. */
+import { AgentError } from '../errors/agent-error.js';
+import type { KeyRecord, LeafRecord } from '../keys/key-record.js';
+import { keyNameOf } from '../keys/key-name.js';
+import type { Keyring } from '../keys/keyring.js';
+import { isAgentRole, kindsOfRole, roleAllows } from '../keys/roles.js';
+import type { KeyInfo } from '../protocol/methods.js';
+
+/** A key as the path of a signature needs it. */
+export interface SigningKey {
+  readonly record: LeafRecord;
+  /** Canonical name. */
+  readonly name: string;
+  /** REPOSITORY#ROLE, what policy rules match. */
+  readonly policyName: string;
+  /** 32 raw bytes as latin1. */
+  readonly rawId: string;
+}
+
+export class KeyBook {
+  #keyring: Keyring | undefined;
+  #resolved = new Map<string, SigningKey>();
+
+  /** Takes a new keyring; every answer before is forgotten. */
+  load(keyring: Keyring | undefined): void {
+    this.#keyring = keyring;
+    this.#resolved = new Map();
+  }
+
+  /** @throws AgentError `keyring.missing` */
+  get keyring(): Keyring {
+    if (this.#keyring === undefined) throw new AgentError('keyring.missing');
+    return this.#keyring;
+  }
+
+  get loaded(): Keyring | undefined {
+    return this.#keyring;
+  }
+
+  /**
+   * The one active key that a client means and may sign with.
+   * @throws AgentError `key.unknown`, `key.ambiguous`, `key.retired`, `key.revoked`, `key.usage`
+   */
+  signingKey(name: string): SigningKey {
+    const known = this.#resolved.get(name);
+    if (known !== undefined) return known;
+    const record = this.keyring.resolve(name);
+    if (isAgentRole(record.role)) {
+      throw new AgentError('key.usage', { message: `${keyNameOf(record)} signs only the agent's own records` });
+    }
+    const key: SigningKey = {
+      record,
+      name: keyNameOf(record),
+      policyName: `${record.repository}#${record.role}`,
+      rawId: Buffer.from(record.keyId, 'hex').toString('latin1'),
+    };
+    this.#resolved.set(name, key);
+    return key;
+  }
+
+  /** @throws AgentError `statement.kind` when the role of the key does not cover the kind */
+  requireKind(key: SigningKey, kind: string): void {
+    if (kind === 'digest' || roleAllows(key.record.role, kind)) return;
+    throw new AgentError('statement.kind', {
+      message: `${key.name} may not sign ${kind}`,
+      hint: `role "${key.record.role}" signs ${kindsOfRole(key.record.role).join(', ')}; choose another key`,
+      details: { key: key.name, kind },
+    });
+  }
+
+  /** @param loaded key ids that a lease covers now */
+  info(record: KeyRecord, loaded: ReadonlySet<string>): KeyInfo {
+    const base = { name: keyNameOf(record), usage: record.usage, createdAt: record.createdAt };
+    switch (record.usage) {
+      case 'derive':
+        return {
+          ...base,
+          keyId: record.keyId,
+          algorithm: record.backend === 'ec' ? 'ecdsa-p256' : 'hmac-sha256',
+          publicKey: record.publicKey,
+          state: 'active',
+          backend: record.backend,
+          homes: [{ ...record.home }],
+          kinds: [],
+          loaded: false,
+        };
+      case 'root':
+        return {
+          ...base,
+          keyId: record.keyId,
+          algorithm: record.algorithm,
+          publicKey: record.publicKey,
+          state: 'active',
+          homes: [{ ...record.home }],
+          kinds: [],
+          loaded: loaded.has(record.keyId),
+        };
+      case 'sign':
+        return {
+          ...base,
+          keyId: record.keyId,
+          algorithm: record.algorithm,
+          publicKey: record.publicKey,
+          state: record.state,
+          retiredAt: record.retiredAt,
+          revokedAt: record.revokedAt,
+          revokedReason: record.revokedReason,
+          homes: record.homes.map((home) => ({ ...home })),
+          kinds: [...kindsOfRole(record.role)],
+          loaded: loaded.has(record.keyId),
+        };
+    }
+  }
+}

@@ -1,0 +1,195 @@
+/** The `keys.*` and `tokens.setup` methods: each a short workflow between keeper, keyring and audit log. */
+import { AgentError } from '../errors/agent-error.js';
+import type { KeyringAnchor, LeafRecord } from '../keys/key-record.js';
+import { addHome, addLeaf, nextEpoch, retireAndAdd, revokeLeaf } from '../keys/keyring-change.js';
+import { keyNameOf, parseKeyName, withDefaults } from '../keys/key-name.js';
+import { isAgentRole, kindsOfRole } from '../keys/roles.js';
+import type { DeriveFields } from '../keeper/wire.js';
+import type { Params, Result } from '../protocol/methods.js';
+import type { AuditTrail } from './audit-trail.js';
+import type { KeeperLink } from './keeper-link.js';
+import type { KeyBook } from './key-book.js';
+import type { KeyringEditor } from './keyring-editor.js';
+import type { Peer } from './peer.js';
+
+export interface KeyServiceParts {
+  readonly keeper: KeeperLink;
+  readonly keys: KeyBook;
+  readonly editor: KeyringEditor;
+  readonly trail: AuditTrail;
+  /** Trust domain of the configuration, for the first keyring. */
+  readonly domain: string;
+  /** Key ids that a lease covers now. */
+  readonly loaded: () => Promise<ReadonlySet<string>>;
+}
+
+export class KeyService {
+  readonly #parts: KeyServiceParts;
+
+  constructor(parts: KeyServiceParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws AgentError `keyring.exists`, `token.…` */
+  setup(params: Params<'tokens.setup'>, peer: Peer): Promise<Result<'tokens.setup'>> {
+    const { keeper, keys, editor, domain } = this.#parts;
+    return editor.exclusive(async () => {
+      if (keys.loaded !== undefined) throw new AgentError('keyring.exists');
+      const { pin, backend, adopt, seconds, useLastTry } = params;
+      const made = await keeper.call(
+        'setup',
+        { pin, backend: backend ?? 'ec', adopt, seconds, useLastTry, domain, owner: peer.uid },
+        120_000,
+      );
+      const { root, derivation, audit, lease } = made;
+      const anchor: KeyringAnchor = {
+        format: 'touchstone-keyring-anchor',
+        version: 1,
+        domain,
+        createdAt: root.createdAt,
+        root,
+        derivation,
+        audit,
+      };
+      await editor.create(anchor);
+      this.#note('setup', peer, { token: lease.token, root: root.keyId, backend: derivation.backend });
+      const loaded = await this.#parts.loaded();
+      return {
+        root: keys.info(root, loaded),
+        derivation: keys.info(derivation, loaded),
+        audit: keys.info(audit, loaded),
+        lease: { ...lease, keys: [...lease.keys], kinds: [...lease.kinds] },
+      };
+    });
+  }
+
+  async list(all: boolean): Promise<Result<'keys.list'>> {
+    const { keys, loaded } = this.#parts;
+    const keyring = keys.loaded;
+    if (keyring === undefined) return { domain: null, keys: [] };
+    const covered = await loaded();
+    const shown = keyring.list().filter((record) => all || record.usage !== 'sign' || record.state === 'active');
+    return { domain: keyring.anchor.domain, keys: shown.map((record) => keys.info(record, covered)) };
+  }
+
+  async show(name: string): Promise<Result<'keys.show'>> {
+    const { keys, loaded } = this.#parts;
+    return { key: keys.info(keys.keyring.find(name), await loaded()) };
+  }
+
+  /** Derives and records a leaf; a key that exists is returned as it is. */
+  derive(name: string, peer: Peer): Promise<Result<'keys.derive'>> {
+    const { keys, editor, loaded } = this.#parts;
+    return editor.exclusive(async () => {
+      const { keyring } = keys;
+      const asked = parseKeyName(name);
+      const fields = fieldsOf(asked);
+      const known = keyring
+        .leaves()
+        .find((leaf) => isSame(leaf, fields) && (asked.epoch === undefined ? leaf.state === 'active' : leaf.epoch === asked.epoch));
+      if (known !== undefined) return { key: keys.info(known, await loaded()), created: false };
+      requireFirstEpoch(fields, keyring.leaves());
+      const record = await this.#derived(fields);
+      await editor.change((records) => addLeaf(records, record));
+      this.#note('derive', peer, { key: keyNameOf(record), keyId: record.keyId });
+      return { key: keys.info(record, await loaded()), created: true };
+    });
+  }
+
+  rotate(name: string, peer: Peer): Promise<Result<'keys.rotate'>> {
+    const { keys, editor, loaded } = this.#parts;
+    return editor.exclusive(async () => {
+      const { keyring } = keys;
+      const old = this.#clientLeaf(name);
+      const epoch = nextEpoch(keyring.records, old);
+      const { repository, role, algorithm, index } = old;
+      const successor = await this.#derived({ repository, role, algorithm, index, epoch });
+      await editor.change((records) => retireAndAdd(records, old.keyId, successor, now()));
+      this.#note('rotate', peer, { key: keyNameOf(successor), keyId: successor.keyId, retired: old.keyId });
+      const covered = await loaded();
+      const retired = keys.keyring.byId(old.keyId) ?? old;
+      return { key: keys.info(successor, covered), retired: keys.info(retired, covered) };
+    });
+  }
+
+  revoke(name: string, reason: string, peer: Peer): Promise<Result<'keys.revoke'>> {
+    const { keys, editor, loaded } = this.#parts;
+    return editor.exclusive(async () => {
+      const leaf = this.#clientLeaf(name);
+      await editor.change((records) => revokeLeaf(records, leaf.keyId, { reason, at: now() }));
+      this.#note('revoke', peer, { key: keyNameOf(leaf), keyId: leaf.keyId, reason });
+      const revoked = keys.keyring.byId(leaf.keyId) ?? leaf;
+      return { key: keys.info(revoked, await loaded()) };
+    });
+  }
+
+  install(params: Params<'keys.install'>, peer: Peer): Promise<Result<'keys.install'>> {
+    const { keeper, keys, editor, loaded } = this.#parts;
+    return editor.exclusive(async () => {
+      const leaf = this.#clientLeaf(params.key);
+      const { home } = await keeper.call(
+        'install',
+        { keyId: leaf.keyId, pin: params.pin, useLastTry: params.useLastTry },
+        120_000,
+      );
+      await editor.change((records) => addHome(records, leaf.keyId, home));
+      this.#note('install', peer, { key: keyNameOf(leaf), keyId: leaf.keyId, token: home.token });
+      const installed = keys.keyring.byId(leaf.keyId) ?? leaf;
+      return { key: keys.info(installed, await loaded()) };
+    });
+  }
+
+  async #derived(fields: DeriveFields): Promise<LeafRecord> {
+    const { keyId, publicKey } = await this.#parts.keeper.call('derive', { fields });
+    return { usage: 'sign', ...fields, keyId, publicKey, state: 'active', createdAt: now(), homes: [] };
+  }
+
+  /** @throws AgentError `key.usage` for keys of the agent itself */
+  #clientLeaf(name: string): LeafRecord {
+    const record = this.#parts.keys.keyring.find(name);
+    if (record.usage !== 'sign' || isAgentRole(record.role)) throw new AgentError('key.usage');
+    return record;
+  }
+
+  #note(act: string, peer: Peer, facts: Readonly<Record<string, string | number>>): void {
+    const { uid, gid, pid } = peer;
+    this.#parts.trail.note({ type: 'act', act, peer: { uid, gid, pid }, facts });
+  }
+}
+
+function fieldsOf(name: ReturnType<typeof parseKeyName>): DeriveFields {
+  const { repository, role, algorithm, index, epoch = 1 } = withDefaults(name);
+  const fields = { repository, role, algorithm, index, epoch };
+  if (isAgentRole(fields.role)) {
+    throw new AgentError('key.field-invalid', { message: `role: "${fields.role}" belongs to the agent itself` });
+  }
+  kindsOfRole(fields.role);
+  return fields;
+}
+
+/** Later epochs come from `key rotate`, so that no epoch is skipped by a slip of the finger. */
+function requireFirstEpoch(fields: DeriveFields, leaves: readonly LeafRecord[]): void {
+  const older = leaves.filter((leaf) => isSame(leaf, fields));
+  if (older.length > 0) {
+    throw new AgentError('key.exists', {
+      message: `${fields.repository}#${fields.role} exists in other epochs`,
+      hint: `move on with: touchstone key rotate '${fields.repository}#${fields.role}'`,
+    });
+  }
+  if (fields.epoch !== 1) {
+    throw new AgentError('key.field-invalid', { message: 'epoch: the first epoch of a key is 1', details: { field: 'epoch' } });
+  }
+}
+
+function isSame(leaf: LeafRecord, fields: DeriveFields): boolean {
+  return (
+    leaf.repository === fields.repository &&
+    leaf.role === fields.role &&
+    leaf.algorithm === fields.algorithm &&
+    leaf.index === fields.index
+  );
+}
+
+function now(): string {
+  return new Date().toISOString().replace(/\.\d{3}Z$/, 'Z');
+}

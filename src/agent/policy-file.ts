@@ -1,0 +1,105 @@
+/**
+ * The policy in force. Read at start, on SIGHUP and when the file changes; a file with a mistake changes nothing, the
+ * mistake is told, and the policy before it stays.
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { AgentError, asAgentError } from '../errors/agent-error.js';
+import { compilePolicy, type CompiledPolicy } from '../policy/decide.js';
+import { DecisionCache } from '../policy/decision-cache.js';
+import { parsePolicy, type RuleLimits } from '../policy/document.js';
+
+const LOOK_EVERY_MS = 1_000;
+const NOTHING_ALLOWED = { version: 1, rules: [] } as const;
+
+export class PolicyFile implements Disposable {
+  readonly path: string;
+  readonly #ownerUid: number;
+  readonly #onChange: (problem: AgentError | undefined) => void;
+  readonly #timer: NodeJS.Timeout;
+  #policy: CompiledPolicy;
+  #cache: DecisionCache;
+  #limits: ReadonlyMap<string, RuleLimits> = new Map();
+  #problem: AgentError | undefined;
+  #stamp = '';
+
+  constructor(path: string, ownerUid: number, onChange: (problem: AgentError | undefined) => void) {
+    this.path = path;
+    this.#ownerUid = ownerUid;
+    this.#onChange = onChange;
+    this.#policy = compilePolicy(NOTHING_ALLOWED, { ownerUid });
+    this.#cache = new DecisionCache(this.#policy);
+    this.reload();
+    this.#timer = setInterval(() => {
+      if (this.#readStamp() !== this.#stamp) this.reload();
+    }, LOOK_EVERY_MS);
+    this.#timer.unref();
+  }
+
+  get policy(): CompiledPolicy {
+    return this.#policy;
+  }
+
+  get cache(): DecisionCache {
+    return this.#cache;
+  }
+
+  /** Whether any rule in force has limits. */
+  get hasLimits(): boolean {
+    return this.#limits.size > 0;
+  }
+
+  limitsOf(rule: string): RuleLimits | undefined {
+    return this.#limits.get(rule);
+  }
+
+  /** Why the file as it stands is not in force. */
+  get problem(): AgentError | undefined {
+    return this.#problem;
+  }
+
+  reload(): void {
+    this.#stamp = this.#readStamp();
+    try {
+      const document = parsePolicy(this.#read(), this.path);
+      this.#policy = compilePolicy(document, { ownerUid: this.#ownerUid });
+      this.#cache = new DecisionCache(this.#policy);
+      this.#limits = new Map(
+        document.rules.flatMap(({ id, limits }) => (limits === undefined ? [] : [[id, limits] as const])),
+      );
+      this.#problem = undefined;
+    } catch (thrown) {
+      this.#problem = asAgentError(thrown);
+    }
+    this.#onChange(this.#problem);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+
+  #read(): string {
+    try {
+      const facts = statSync(this.path);
+      if ((facts.mode & 0o022) !== 0 || (facts.uid !== 0 && facts.uid !== this.#ownerUid)) {
+        throw new AgentError('policy.invalid', {
+          message: `${this.path} can be changed by others`,
+          hint: `run "chmod go-w ${this.path}" and make it yours`,
+          details: { file: this.path },
+        });
+      }
+      return readFileSync(this.path, 'utf8');
+    } catch (cause) {
+      if (cause instanceof AgentError) throw cause;
+      throw new AgentError('policy.missing', { details: { file: this.path }, cause });
+    }
+  }
+
+  #readStamp(): string {
+    try {
+      const { mtimeMs, size, ino } = statSync(this.path);
+      return `${mtimeMs} ${size} ${ino}`;
+    } catch {
+      return 'absent';
+    }
+  }
+}

@@ -1,0 +1,316 @@
+/**
+ * The pipe: Request → Statement → Decision → Order → Signature → Record. The only place that orders a signature for a client. A
+ * batch is one decision, one audit group and one reply: all of it is signed, or none of it is released.
+ */
+import type { AuditEntry } from '../audit/chain.js';
+import { decodeBase64 } from '../encoding/base64.js';
+import { printable } from '../encoding/utf8.js';
+import { AgentError, asAgentError } from '../errors/agent-error.js';
+import { describe } from '../formats/describe.js';
+import type { Statement } from '../formats/statement.js';
+import type { Signed } from '../keeper/wire.js';
+import type { UsageDemand } from '../policy/usage.js';
+import { LIMITS } from '../protocol/limits.js';
+import type { Result, SignRequest } from '../protocol/methods.js';
+import type { AuditTrail } from './audit-trail.js';
+import type { KeeperLink } from './keeper-link.js';
+import type { KeyBook, SigningKey } from './key-book.js';
+import type { Peer } from './peer.js';
+import type { PolicyFile } from './policy-file.js';
+import type { UsageBook } from './usage-book.js';
+
+export interface SignCall {
+  readonly peer: Peer;
+  readonly requests: readonly SignRequest[];
+  readonly timeoutMs: number;
+  readonly onDone: (result: Result<'sign'>) => void;
+  readonly onFailed: (error: AgentError) => void;
+  /** It waits for `token` behind `ahead` others. */
+  readonly onWaiting: (token: string, ahead: number) => void;
+}
+
+export interface SignPipeParts {
+  readonly keeper: KeeperLink;
+  readonly keys: KeyBook;
+  readonly policy: PolicyFile;
+  readonly usage: UsageBook;
+  readonly trail: AuditTrail;
+}
+
+/** One request that passed every check. */
+interface Admitted {
+  readonly key: SigningKey;
+  readonly kind: string;
+  readonly message: Buffer;
+  readonly statement: Statement;
+  readonly rule: string;
+}
+
+/** Deadlines are looked at this often: precise enough for people and cheap enough for 60,000 calls a second. */
+const SWEEP_MS = 100;
+
+export class SignPipe implements Disposable {
+  readonly #parts: SignPipeParts;
+  readonly #jobs = new Set<SignJob>();
+  readonly #sweeper: NodeJS.Timeout;
+
+  constructor(parts: SignPipeParts) {
+    this.#parts = parts;
+    this.#sweeper = setInterval(() => {
+      this.#sweep(Date.now());
+    }, SWEEP_MS);
+    this.#sweeper.unref();
+  }
+
+  /** Calls that wait for the keeper or the log. */
+  get waiting(): number {
+    return this.#jobs.size;
+  }
+
+  /** @returns what `cancel` takes, or undefined when the call has ended already */
+  submit(call: SignCall): SignJob | undefined {
+    const nowMs = Date.now();
+    let at = 0;
+    try {
+      if (call.requests.length > LIMITS.batch) throw new AgentError('limits.batch');
+      this.#parts.trail.requireWritable();
+      const admitted: Admitted[] = [];
+      for (const request of call.requests) {
+        admitted.push(this.#admit(call.peer, request, nowMs));
+        at += 1;
+      }
+      this.#spend(admitted, nowMs);
+      const job = new SignJob(this.#parts, call, admitted, nowMs + call.timeoutMs, (ended) => {
+        this.#jobs.delete(ended);
+      });
+      this.#jobs.add(job);
+      job.order();
+      return job;
+    } catch (thrown) {
+      this.#refuse(call, call.requests[Math.min(at, call.requests.length - 1)], asAgentError(thrown));
+      return undefined;
+    }
+  }
+
+  /** The keeper says that an order waits for its token. */
+  tellWaiting(order: number, token: string, ahead: number): void {
+    for (const job of this.#jobs) if (job.orders.includes(order)) job.tellWaiting(token, ahead);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#sweeper);
+  }
+
+  #admit(peer: Peer, request: SignRequest, nowMs: number): Admitted {
+    const { keys, policy, usage } = this.#parts;
+    const key = keys.signingKey(request.key);
+    const { kind } = request;
+    const message = decodeBase64(request.payload, 'payload');
+    const statement = describe(kind, message);
+    keys.requireKind(key, kind);
+    if (statement.repository !== undefined && statement.repository !== key.record.repository) {
+      throw new AgentError('statement.repository', {
+        message: `the statement names ${printable(statement.repository, 80)}, the key is of ${key.record.repository}`,
+        details: { key: key.name, kind },
+      });
+    }
+    const { uid, gid, socket } = peer;
+    const decision = policy.cache.decide(
+      { uid, gid, socket, key: key.policyName, kind, blind: statement.blind, nowMs },
+      usage.state,
+    );
+    if (decision.outcome === 'allow') return { key, kind, message, statement, rule: decision.rule };
+    throw new AgentError(decision.code, {
+      message: `${key.name} may not sign ${kind} for uid ${uid}: ${decision.reason}`,
+      hint: `see why: touchstone policy explain --key '${key.policyName}' --kind '${kind}'`,
+      details: { key: key.name, kind, rule: decision.rule },
+    });
+  }
+
+  /** Counts the batch against the limits of its rules. @throws AgentError `policy.limit` */
+  #spend(admitted: readonly Admitted[], nowMs: number): void {
+    const { policy, usage } = this.#parts;
+    if (!policy.hasLimits) return;
+    const demands = new Map<string, UsageDemand>();
+    for (const { rule } of admitted) {
+      const limits = policy.limitsOf(rule);
+      const uses = (demands.get(rule)?.uses ?? 0) + 1;
+      if (limits !== undefined) demands.set(rule, { rule, limits, uses });
+    }
+    usage.spend([...demands.values()], nowMs);
+  }
+
+  /** Refusals are logged too, before the caller hears of them. */
+  #refuse(call: SignCall, request: SignRequest | undefined, error: AgentError): void {
+    const { trail } = this.#parts;
+    if (!trail.log.writable) {
+      call.onFailed(error);
+      return;
+    }
+    trail.log.stage(refusal(call.peer, request, error));
+    trail.flush().then(
+      () => {
+        call.onFailed(error);
+      },
+      (failed: unknown) => {
+        call.onFailed(asAgentError(failed));
+      },
+    );
+  }
+
+  #sweep(nowMs: number): void {
+    for (const job of this.#jobs) {
+      if (job.deadlineMs <= nowMs) job.abandon(new AgentError('limits.deadline'));
+    }
+  }
+}
+
+/** One call on its way through keeper and log. */
+export class SignJob {
+  readonly deadlineMs: number;
+  readonly #parts: SignPipeParts;
+  readonly #call: SignCall;
+  readonly #admitted: readonly Admitted[];
+  readonly #onEnd: (job: SignJob) => void;
+  readonly #orders: number[] = [];
+  readonly #signatures: { signature: string; keyId: string; auditId: number }[];
+  #missing: number;
+  #group: number | undefined;
+  #ended = false;
+
+  constructor(
+    parts: SignPipeParts,
+    call: SignCall,
+    admitted: readonly Admitted[],
+    deadlineMs: number,
+    onEnd: (job: SignJob) => void,
+  ) {
+    this.#parts = parts;
+    this.#call = call;
+    this.#admitted = admitted;
+    this.deadlineMs = deadlineMs;
+    this.#onEnd = onEnd;
+    this.#missing = admitted.length;
+    this.#signatures = new Array<{ signature: string; keyId: string; auditId: number }>(admitted.length);
+  }
+
+  /** Keeper order numbers, for matching events to this call. */
+  get orders(): readonly number[] {
+    return this.#orders;
+  }
+
+  order(): void {
+    const { keeper } = this.#parts;
+    const deadlineMs = this.#call.timeoutMs;
+    for (const [at, item] of this.#admitted.entries()) {
+      const { key, kind, message, statement } = item;
+      this.#orders.push(
+        keeper.order(
+          { keyId: key.rawId, kind, blind: statement.blind, deadlineMs, message },
+          {
+            onSigned: (signed) => {
+              this.#onSigned(at, item, signed);
+            },
+            onRefused: (error) => {
+              this.#fail(item, error);
+            },
+          },
+        ),
+      );
+    }
+  }
+
+  tellWaiting(token: string, ahead: number): void {
+    this.#call.onWaiting(token, ahead);
+  }
+
+  /** Ends the call; what is still queued is taken out, what comes back anyway is logged as never released. */
+  abandon(error: AgentError): void {
+    const [first] = this.#admitted;
+    if (first !== undefined) this.#fail(first, error);
+  }
+
+  #onSigned(at: number, item: Admitted, signed: Signed): void {
+    const { trail } = this.#parts;
+    const { keyId } = item.key.record;
+    if (this.#ended) {
+      trail.stageUnreleased(signed, keyId);
+      return;
+    }
+    const auditId = trail.stageOrder(this.#line(item, signed), signed);
+    this.#signatures[at] = { signature: signed.signature.toString('base64'), keyId, auditId };
+    this.#missing -= 1;
+    if (this.#missing > 0) {
+      trail.flushQuietly();
+      return;
+    }
+    trail.flush().then(this.#release, this.#onUnlogged);
+  }
+
+  #line(item: Admitted, signed: Signed): AuditEntry {
+    const { uid, gid, pid, exe } = this.#call.peer;
+    const { key, kind, statement, rule } = item;
+    if (this.#admitted.length > 1) this.#group ??= this.#parts.trail.log.nextSequence;
+    return {
+      type: 'sign',
+      group: this.#group,
+      peer: exe === undefined ? { uid, gid, pid } : { uid, gid, pid, exe },
+      key: key.name,
+      keyId: key.record.keyId,
+      kind,
+      rule,
+      ...(statement.blind ? { blind: true } : {}),
+      summary: statement.summary,
+      hash: signed.messageHash,
+      order: signed.order,
+    };
+  }
+
+  readonly #release = (): void => {
+    if (this.#ended) return;
+    this.#end();
+    this.#call.onDone({ signatures: this.#signatures });
+  };
+
+  readonly #onUnlogged = (error: unknown): void => {
+    if (this.#ended) return;
+    this.#end();
+    this.#call.onFailed(asAgentError(error));
+  };
+
+  #fail(item: Admitted, error: AgentError): void {
+    if (this.#ended) return;
+    this.#end();
+    const { trail, keeper } = this.#parts;
+    if (this.#missing > 0) for (const order of this.#orders) keeper.cancel(order);
+    const request = { key: item.key.name, kind: item.kind, payload: '' };
+    trail.log.stage(refusal(this.#call.peer, request, error));
+    trail.flush().then(
+      () => {
+        this.#call.onFailed(error);
+      },
+      () => {
+        this.#call.onFailed(error);
+      },
+    );
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#onEnd(this);
+  }
+}
+
+function refusal(peer: Peer, request: SignRequest | undefined, error: AgentError): AuditEntry {
+  const { uid, gid, pid, exe } = peer;
+  const rule = error.details?.['rule'];
+  return {
+    type: 'refuse',
+    peer: exe === undefined ? { uid, gid, pid } : { uid, gid, pid, exe },
+    key: printable(request?.key ?? '', 512),
+    kind: printable(request?.kind ?? '', 256),
+    code: error.code,
+    ...(typeof rule === 'string' ? { rule } : {}),
+    message: error.message,
+  };
+}

@@ -1,0 +1,145 @@
+/**
+ * The control endpoint: WebSocket with JSON-RPC 2.0 over a Unix socket. Who is calling is asked of the kernel when the connection
+ * is made, before a byte is read; without an answer nobody gets in.
+ */
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import type { Agent } from '../../agent/agent.js';
+import type { Peer } from '../../agent/peer.js';
+import { AgentError, asAgentError } from '../../errors/agent-error.js';
+import type { ExitWatch } from '../../platform/native-shims.js';
+import { peerLabel, peerOf, watchPeerExit } from '../../platform/peer.js';
+import { LIMITS, SUBPROTOCOL } from '../../protocol/limits.js';
+import { ControlConnection } from './connection.js';
+
+export interface ControlServerOptions {
+  readonly agent: Agent;
+  /** Listening socket made by the keeper. */
+  readonly listenFd: number;
+  readonly socketPath: string;
+  /** Uids that may connect. */
+  readonly uids: ReadonlySet<number>;
+  readonly note: (what: string, facts: Readonly<Record<string, string | number>>) => void;
+}
+
+/** A caller between connect and upgrade. */
+interface Caller {
+  readonly peer: Peer | undefined;
+  readonly refusal: AgentError | undefined;
+}
+
+export class ControlServer {
+  readonly #options: ControlServerOptions;
+  readonly #http: Server;
+  readonly #websockets: WebSocketServer;
+  readonly #callers = new WeakMap<Duplex, Caller>();
+  readonly #connections = new Set<ControlConnection>();
+  readonly #byUid = new Map<number, number>();
+
+  constructor(options: ControlServerOptions) {
+    this.#options = options;
+    this.#websockets = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: LIMITS.socketFrameBytes,
+      handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+    });
+    this.#http = createServer((_request, response) => {
+      response.writeHead(426, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(new AgentError('rpc.request').toData()));
+    });
+    this.#http.headersTimeout = LIMITS.helloMs;
+    this.#http.on('connection', (socket: Socket) => {
+      this.#onConnection(socket);
+    });
+    this.#http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      this.#onUpgrade(request, socket, head);
+    });
+    options.agent.countConnections(() => this.#connections.size);
+  }
+
+  listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#http.once('error', reject);
+      this.#http.listen({ fd: this.#options.listenFd }, () => {
+        this.#http.removeListener('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  /** Accepts nobody any more; open connections go on until `end`. */
+  stopAccepting(): void {
+    this.#http.close();
+  }
+
+  end(): void {
+    for (const connection of this.#connections) connection.close();
+  }
+
+  #onConnection(socket: Socket): void {
+    const caller = this.#identify(socket);
+    this.#callers.set(socket, caller);
+    const { peer } = caller;
+    if (peer === undefined) return;
+    this.#byUid.set(peer.uid, (this.#byUid.get(peer.uid) ?? 0) + 1);
+    let watch: ExitWatch | undefined;
+    socket.once('close', () => {
+      watch?.close();
+      this.#byUid.set(peer.uid, (this.#byUid.get(peer.uid) ?? 1) - 1);
+    });
+    try {
+      watch = watchPeerExit(socket, () => {
+        socket.destroy();
+      });
+    } catch (error) {
+      this.#options.note('caller cannot be watched', { pid: peer.pid, reason: asAgentError(error).message });
+      socket.destroy();
+    }
+  }
+
+  #identify(socket: Socket): Caller {
+    try {
+      const { pid, uid, gid } = peerOf(socket);
+      const peer: Peer = { pid, uid, gid, exe: peerLabel(pid), socket: this.#options.socketPath };
+      if (!this.#options.uids.has(uid)) {
+        return { peer, refusal: new AgentError('peer.uid-refused', { details: { uid } }) };
+      }
+      if ((this.#byUid.get(uid) ?? 0) >= LIMITS.connectionsPerUid) {
+        return { peer, refusal: new AgentError('limits.connections', { details: { uid } }) };
+      }
+      return { peer, refusal: undefined };
+    } catch (error) {
+      return { peer: undefined, refusal: asAgentError(error) };
+    }
+  }
+
+  #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const caller = this.#callers.get(socket);
+    const refusal =
+      caller?.refusal ??
+      (request.headers.origin === undefined ? undefined : new AgentError('peer.origin-refused'));
+    if (refusal !== undefined || caller?.peer === undefined) {
+      refuse(socket, refusal ?? new AgentError('peer.unknown'));
+      return;
+    }
+    const { peer } = caller;
+    this.#websockets.handleUpgrade(request, socket, head, (websocket) => {
+      const connection = new ControlConnection(websocket, socket, peer, this.#options.agent, () => {
+        this.#connections.delete(connection);
+      });
+      this.#connections.add(connection);
+    });
+  }
+}
+
+function refuse(socket: Duplex, error: AgentError): void {
+  const body = JSON.stringify(error.toData());
+  socket.on('error', () => undefined);
+  socket.end(
+    `HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,300 @@
+/**
+ * The keeper: parent of every other process of the agent, owner of leaves, leases and the queue in front of each token. It accepts
+ * no connection, loads no driver and parses nothing that a client wrote.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Config } from '../config/document.js';
+import { AgentError, asAgentError } from '../errors/agent-error.js';
+import type { KeyringAnchor } from '../keys/key-record.js';
+import type { KeyringFile } from '../state/keyring-file.js';
+import type { PinLedger } from '../state/pin-ledger.js';
+import { deriveLeaf } from './deriving.js';
+import { FrontLink, type KeeperHandlers } from './front-link.js';
+import { KeyShelf } from './key-shelf.js';
+import { LeaseBook } from './lease-book.js';
+import { OrderLedger } from './order-count.js';
+import { OrderDesk } from './order-desk.js';
+import { PinDesk } from './pin-desk.js';
+import { Provisioning } from './provisioning.js';
+import { TokenUnit } from './token-unit.js';
+import { Unlocking } from './unlocking.js';
+import type { KeeperCalls, KeeperEvent, KeeperStatus, LeaseEnd } from './wire.js';
+
+export interface KeeperOptions {
+  readonly config: Config;
+  readonly configFile: string;
+  readonly stateDir: string;
+  readonly keyringFile: KeyringFile;
+  readonly pinLedger: PinLedger;
+  /** Absolute path of the token host's entry script. */
+  readonly hostEntry: string;
+  readonly startedAt: string;
+  /** A front has said hello: it can log what happens from now on. */
+  readonly onFrontReady: () => void;
+  /** One line for the agent's log. */
+  readonly note: (what: string, facts: Readonly<Record<string, string | number>>) => void;
+}
+
+export class Keeper {
+  readonly #options: KeeperOptions;
+  readonly #instance = randomBytes(16);
+  readonly #shelf = new KeyShelf();
+  readonly #ledger = new OrderLedger(this.#instance);
+  readonly #pins = new PinDesk();
+  readonly #units = new Map<string, TokenUnit>();
+  readonly #leases: LeaseBook;
+  readonly #desk: OrderDesk;
+  readonly #unlocking: Unlocking;
+  readonly #provisioning: Provisioning;
+  #anchor: KeyringAnchor | undefined;
+  #front: FrontLink | undefined;
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+    for (const token of options.config.tokens) this.#units.set(token.name, this.#unit(token.name));
+    const unitOf = (name: string): TokenUnit | undefined => this.#units.get(name);
+    this.#leases = new LeaseBook({
+      shelf: this.#shelf,
+      unitOf,
+      onEvent: (event) => {
+        this.#event(event);
+      },
+      frontReady: () => this.#front?.ready ?? false,
+    });
+    this.#desk = new OrderDesk({
+      shelf: this.#shelf,
+      ledger: this.#ledger,
+      instance: this.#instance.toString('hex'),
+      unitOf,
+      send: (frame) => this.#front?.send(frame),
+      onEvent: (event) => {
+        this.#event(event);
+      },
+      onSpent: (lease) => {
+        setImmediate(() => {
+          this.#leases.end(lease, 'uses');
+        });
+      },
+      onCheckpoint: () => {
+        setImmediate(() => {
+          this.#leases.sealed();
+        });
+      },
+    });
+    const parts = {
+      config: options.config,
+      shelf: this.#shelf,
+      leases: this.#leases,
+      pins: this.#pins,
+      ledger: options.pinLedger,
+      anchor: () => this.#anchor,
+      unitOf: (name: string) => this.#unitNamed(name),
+    };
+    this.#unlocking = new Unlocking(parts);
+    this.#provisioning = new Provisioning(parts, this.#unlocking);
+    this.reloadKeyring();
+  }
+
+  /** Takes over the pipe of a front that was just started. */
+  attach(fd: number): void {
+    this.#front?.close();
+    const front = new FrontLink({
+      fd,
+      handlers: this.#handlers,
+      onOrder: (frame) => {
+        this.#desk.take(frame);
+      },
+      onAck: (order) => {
+        this.#ledger.acknowledge(order);
+      },
+      onReady: () => {
+        this.#options.onFrontReady();
+      },
+      onClose: () => {
+        if (this.#front === front) this.#front = undefined;
+      },
+    });
+    this.#front = front;
+  }
+
+  /** Asks the front to finish what it has. */
+  drain(): void {
+    this.#event({ event: 'drain' });
+  }
+
+  /** SIGHUP: wipe everything that was unlocked, read the policy again. */
+  lockAndReload(): void {
+    this.#leases.endAll('locked');
+    this.#event({ event: 'reload' });
+  }
+
+  /** Wipes every leaf and ends every token host. */
+  wipe(): void {
+    this.#leases.endAll('stopping');
+    this.#shelf.wipeAll();
+    for (const unit of this.#units.values()) unit.end();
+  }
+
+  /**
+   * Unlocks a token with a PIN from a source that the configuration names. Only while the token has all its tries: a machine that
+   * restarts must not spend them.
+   * @param readPin returns bytes that are overwritten here
+   */
+  async unlockFromSource(token: string, readPin: () => Buffer, owner: number): Promise<void> {
+    const unit = this.#unitNamed(token);
+    try {
+      await unit.section(async () => {
+        const info = await unit.open();
+        if (info.triesLeft !== 'full') {
+          throw new AgentError('token.pin-known-wrong', {
+            message: `token "${token}" has refused a PIN; the one from the configuration is not sent`,
+            hint: 'unlock it once by hand: touchstone unlock',
+          });
+        }
+        const pin = readPin();
+        await this.#unlocking.unlock(unit, pin, { lease: {}, owner }).finally(() => pin.fill(0));
+      });
+    } catch (thrown) {
+      const error = asAgentError(thrown).toData();
+      this.#event({ event: 'unlock-failed', token, error });
+      this.#options.note('unlock failed', { token, code: error.code, reason: error.message });
+    }
+  }
+
+  reloadKeyring(): number {
+    const keyring = this.#options.keyringFile.load();
+    if (keyring === undefined) return 0;
+    this.#anchor = keyring.anchor;
+    this.#shelf.stock([keyring.anchor.root, keyring.anchor.audit, ...keyring.records.leaves]);
+    return keyring.records.leaves.length;
+  }
+
+  readonly #handlers: KeeperHandlers = {
+    hello: () => ({
+      status: this.#status(),
+      pending: this.#ledger.pending(),
+      stateDir: this.#options.stateDir,
+      configFile: this.#options.configFile,
+    }),
+    status: () => this.#status(),
+    tokens: async () => {
+      const statuses = [...this.#units.values()].map((unit) => unit.section(() => unit.refresh()));
+      return { tokens: await Promise.all(statuses) };
+    },
+    'unlock.begin': async ({ token }) => {
+      const unit = this.#unitNamed(token ?? this.#defaultToken());
+      const info = await unit.section(() => unit.open());
+      return this.#pins.begin(unit.config.name, info);
+    },
+    'unlock.finish': async ({ pin, lease, owner, useLastTry }) => {
+      const { lease: opened, loaded } = await this.#unlocking.unlockSealed(pin, { lease, owner, useLastTry });
+      return { lease: opened.status(), loaded };
+    },
+    setup: (params) => this.#provisioning.setup(params),
+    derive: ({ fields }) => this.#derive(fields),
+    install: async ({ keyId, pin, useLastTry }) => ({
+      home: await this.#provisioning.install(keyId, pin, useLastTry),
+    }),
+    'keyring.reload': () => ({ leaves: this.reloadKeyring() }),
+    lock: ({ token }) => ({
+      locked: this.#leases.endAll('locked', token === undefined ? undefined : this.#unitNamed(token).config.name),
+    }),
+    'order.cancel': ({ order }) => ({ cancelled: this.#desk.cancel(order, this.#units.values()) }),
+  };
+
+  /** Derives and loads a leaf; the front then records it and has the keyring read again. */
+  async #derive(fields: KeeperCalls['derive']['params']['fields']): Promise<KeeperCalls['derive']['result']> {
+    const anchor = this.#anchor;
+    if (anchor === undefined) throw new AgentError('keyring.missing');
+    const unit = [...this.#units.values()].find(
+      (candidate) => candidate.loggedIn && candidate.status().uri === anchor.derivation.home.token,
+    );
+    if (unit === undefined) {
+      throw new AgentError('token.locked', { message: 'the derivation token is locked', details: { uri: anchor.derivation.home.token } });
+    }
+    const derived = await unit.section(() => deriveLeaf(unit, anchor.derivation, anchor.domain, fields));
+    const publicKey = derived.spki.toString('base64');
+    const key = this.#shelf.put({
+      usage: 'sign',
+      ...fields,
+      keyId: derived.keyId,
+      publicKey,
+      state: 'active',
+      createdAt: this.#options.startedAt,
+      homes: [],
+    });
+    if (key.leaf === undefined) key.leaf = derived.leaf;
+    else derived.leaf.wipe();
+    for (const lease of this.#leases.ofToken(unit.config.name)) {
+      lease.cover(derived.keyId);
+      this.#shelf.cover(lease);
+    }
+    return { keyId: derived.keyId, publicKey };
+  }
+
+  #status(): KeeperStatus {
+    return {
+      pid: process.pid,
+      instance: this.#instance.toString('hex'),
+      startedAt: this.#options.startedAt,
+      orders: this.#ledger.current(),
+      tokens: [...this.#units.values()].map((unit) => unit.status()),
+      leases: this.#leases.all(),
+      loaded: [...this.#shelf.all()].filter((key) => key.leases.length > 0 && (key.leaf ?? key.home) !== undefined)
+        .length,
+    };
+  }
+
+  #unit(name: string): TokenUnit {
+    const config = this.#options.config.tokens.find((token) => token.name === name);
+    if (config === undefined) throw new AgentError('token.unknown');
+    return new TokenUnit(config, this.#options.hostEntry, {
+      onStatus: (status) => {
+        this.#event({ event: 'token', token: status });
+      },
+      onLost: (reason) => {
+        this.#onTokenLost(name, reason);
+      },
+    });
+  }
+
+  #onTokenLost(name: string, reason: LeaseEnd): void {
+    const unit = this.#units.get(name);
+    if (unit === undefined) return;
+    this.#shelf.forgetHome(name);
+    this.#options.note('token lost', { token: name, reason });
+    if (reason === 'removed' && unit.config.onRemoval === 'lock') this.#leases.endAll('removed', name);
+    this.#event({ event: 'token', token: unit.status() });
+  }
+
+  #unitNamed(name: string): TokenUnit {
+    const unit = this.#units.get(name);
+    if (unit === undefined) {
+      throw new AgentError('token.unknown', {
+        message: `no token "${name}" is configured`,
+        details: { configured: [...this.#units.keys()] },
+      });
+    }
+    return unit;
+  }
+
+  /** The token of the derivation key where there is a keyring, else the only one. */
+  #defaultToken(): string {
+    const names = [...this.#units.keys()];
+    const [only] = names;
+    if (names.length === 1 && only !== undefined) return only;
+    const uri = this.#anchor?.derivation.home.token;
+    const match = this.#options.config.tokens.find(
+      (token) => uri !== undefined && this.#units.get(token.name)?.status().uri === uri,
+    );
+    if (match !== undefined) return match.name;
+    throw new AgentError('token.ambiguous', {
+      message: 'several tokens are configured',
+      hint: `name one with --token: ${names.join(', ')}`,
+    });
+  }
+
+  #event(event: KeeperEvent): void {
+    this.#front?.event(event);
+  }
+}

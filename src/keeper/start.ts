@@ -1,0 +1,131 @@
+/** Starts a keeper: folders, locks, configuration, socket, front; and the ways it ends. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseConfig, type Config, type PinSource } from '../config/document.js';
+import { AgentError } from '../errors/agent-error.js';
+import { errnoOf } from '../platform/errno.js';
+import { hardenThisProcess } from '../platform/hardening.js';
+import { createLogger, logLevelOf, type LogLevel } from '../platform/log.js';
+import { readSecretFile } from '../platform/secret-file.js';
+import { FolderLock } from '../platform/store/folder-lock.js';
+import { ensurePrivateFolder } from '../platform/store/private-folder.js';
+import { notifySystemd, readCredential } from '../platform/systemd.js';
+import { KeyringFile } from '../state/keyring-file.js';
+import { PinLedger } from '../state/pin-ledger.js';
+import { openControlSocket } from './control-socket.js';
+import { Keeper } from './keeper.js';
+import { FrontSupervisor } from './supervise.js';
+
+export interface KeeperStart {
+  readonly configFile: string;
+  readonly stateDir: string;
+  readonly socket: string;
+  readonly allowRoot: boolean;
+  readonly logLevel: LogLevel | undefined;
+  /** Absolute paths of the entry scripts of the other processes. */
+  readonly frontEntry: string;
+  readonly hostEntry: string;
+}
+
+/** Time for the front to finish and seal the log when the agent stops, milliseconds. */
+const DRAIN_MS = 4_000;
+const LINE_FEED = 0x0a;
+
+/** Runs until SIGTERM or SIGINT. @throws AgentError why it cannot start */
+export function startKeeper(start: KeeperStart): void {
+  hardenThisProcess();
+  const uid = process.getuid?.() ?? 0;
+  if (uid === 0 && !start.allowRoot) throw new AgentError('agent.root-refused');
+  const logger = createLogger('keeper', start.logLevel ?? logLevelOf(process.env));
+  const config = readConfig(start.configFile);
+  ensurePrivateFolder(start.stateDir, 'state');
+  const socket = openControlSocket(start.socket, process.env);
+  const lock = FolderLock.take(start.stateDir);
+  let unlocked = false;
+  const keeper = new Keeper({
+    config,
+    configFile: start.configFile,
+    stateDir: start.stateDir,
+    keyringFile: new KeyringFile(start.stateDir),
+    pinLedger: PinLedger.open(join(start.stateDir, 'pin-ledger.json'), Date.now),
+    hostEntry: start.hostEntry,
+    startedAt: new Date().toISOString().replace(/\.\d{3}Z$/, 'Z'),
+    onFrontReady: () => {
+      notifySystemd('READY=1', process.env);
+      if (unlocked) return;
+      unlocked = true;
+      unlockFromSources(keeper, config, uid);
+    },
+    note: (what, facts) => {
+      logger.info(facts, what);
+    },
+  });
+  const supervisor = new FrontSupervisor({
+    entry: start.frontEntry,
+    args: frontArguments(start),
+    listenFd: socket.fd,
+    onStart: (fd, pid) => {
+      logger.info({ front: pid }, 'front started');
+      keeper.attach(fd);
+    },
+    onExit: (code, pauseMs) => {
+      logger.warn({ code, pauseMs }, 'front ended');
+    },
+  });
+  supervisor.start();
+  onSignals(keeper, async () => {
+    notifySystemd('STOPPING=1', process.env);
+    keeper.drain();
+    await supervisor.stop(DRAIN_MS);
+    keeper.wipe();
+    socket.remove();
+    lock[Symbol.dispose]();
+    process.exit(0);
+  });
+}
+
+function onSignals(keeper: Keeper, stop: () => Promise<void>): void {
+  let stopping = false;
+  const stopOnce = (): void => {
+    if (stopping) return;
+    stopping = true;
+    void stop();
+  };
+  process.on('SIGTERM', stopOnce);
+  process.on('SIGINT', stopOnce);
+  process.on('SIGHUP', () => {
+    keeper.lockAndReload();
+  });
+}
+
+function readConfig(path: string): Config {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT') throw new AgentError('config.missing', { details: { file: path }, cause });
+    throw new AgentError('usage.file', { message: `reading ${path}: ${errnoOf(cause)}`, cause });
+  }
+  return parseConfig(text, path);
+}
+
+function frontArguments(start: KeeperStart): readonly string[] {
+  const { configFile, stateDir, socket, logLevel } = start;
+  return [
+    ...['--config', configFile, '--state', stateDir, '--socket', socket],
+    ...(logLevel === undefined ? [] : ['--log-level', logLevel]),
+  ];
+}
+
+function unlockFromSources(keeper: Keeper, config: Config, uid: number): void {
+  for (const token of config.tokens) {
+    const { pin } = token;
+    if (pin.source !== 'person') void keeper.unlockFromSource(token.name, () => readPin(pin), uid);
+  }
+}
+
+/** One line feed at the end belongs to the file, not to the PIN. */
+function readPin(source: Exclude<PinSource, { source: 'person' }>): Buffer {
+  const bytes = source.source === 'file' ? readSecretFile(source.path) : readCredential(source.name, process.env);
+  return bytes.at(-1) === LINE_FEED ? bytes.subarray(0, -1) : bytes;
+}

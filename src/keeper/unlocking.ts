@@ -1,0 +1,189 @@
+/**
+ * What happens with a PIN in hand: log in once, find the keys, derive every leaf the lease asks for, open the lease. Either all
+ * of it happens, or the token is locked again and nothing stays.
+ */
+import type { Config, TokenConfig } from '../config/document.js';
+import { AgentError, asAgentError } from '../errors/agent-error.js';
+import type { KeyringAnchor, LeafRecord } from '../keys/key-record.js';
+import type { PinLedger } from '../state/pin-ledger.js';
+import type { HostTokenInfo } from '../tokenhost/messages.js';
+import { deriveRecorded } from './deriving.js';
+import type { KeyShelf, ShelfKey } from './key-shelf.js';
+import type { LeaseBook } from './lease-book.js';
+import { Lease } from './lease.js';
+import type { PinDesk } from './pin-desk.js';
+import type { TokenUnit } from './token-unit.js';
+import type { LeaseOptions, SealedPin } from './wire.js';
+
+/** Time for a login; a driver may wait for the card, milliseconds. */
+const LOGIN_DEADLINE_MS = 20_000;
+const FIND_DEADLINE_MS = 10_000;
+
+export interface UnlockParts {
+  readonly config: Config;
+  readonly shelf: KeyShelf;
+  readonly leases: LeaseBook;
+  readonly pins: PinDesk;
+  readonly ledger: PinLedger;
+  /** The keyring as loaded, if there is one. */
+  readonly anchor: () => KeyringAnchor | undefined;
+  readonly unitOf: (token: string) => TokenUnit;
+}
+
+export interface UnlockRequest {
+  readonly lease: LeaseOptions;
+  readonly owner: number;
+  readonly useLastTry?: string | undefined;
+}
+
+export class Unlocking {
+  readonly #parts: UnlockParts;
+
+  constructor(parts: UnlockParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws AgentError `lease.attempt`, `token.pin-…`, `key.mismatch`, `keyring.other-token` */
+  async unlockSealed(sealed: SealedPin, request: UnlockRequest): Promise<{ lease: Lease; loaded: number }> {
+    const { token, pin } = this.#parts.pins.open(sealed);
+    const unit = this.#parts.unitOf(token);
+    return unit.section(() => this.unlock(unit, pin, request)).finally(() => pin.fill(0));
+  }
+
+  /** With a PIN from a source that the configuration names. @param pin overwritten */
+  async unlock(unit: TokenUnit, pin: Buffer, request: UnlockRequest): Promise<{ lease: Lease; loaded: number }> {
+    const anchor = this.#parts.anchor();
+    if (anchor === undefined) throw new AgentError('keyring.missing');
+    await this.login(unit, pin, request.useLastTry);
+    try {
+      const wanted = this.#wanted(unit, request.lease.keys);
+      const loaded = await this.#load(unit, anchor, wanted);
+      const lease = new Lease({
+        token: unit.config.name,
+        owner: request.owner,
+        keys: new Set(wanted.map((key) => key.record.keyId)),
+        kinds: request.lease.kinds ?? [],
+        uses: request.lease.uses,
+        expiresAtMs: leaseEndMs(this.#parts.config, request.lease.seconds),
+        blind: request.lease.blind ?? false,
+      });
+      this.#parts.leases.open(lease);
+      return { lease, loaded };
+    } catch (error) {
+      this.#parts.shelf.wipeUncovered();
+      if (this.#parts.leases.ofToken(unit.config.name).length === 0) unit.end();
+      throw error;
+    }
+  }
+
+  /**
+   * One login with one PIN, under the rules and in the ledger. A session that is already open is ended first: a driver would
+   * answer "already logged in" whatever the PIN is.
+   */
+  async login(unit: TokenUnit, pin: Buffer, useLastTry: string | undefined): Promise<HostTokenInfo> {
+    const { pins, ledger, shelf } = this.#parts;
+    if (unit.loggedIn) {
+      unit.end();
+      shelf.forgetHome(unit.config.name);
+    }
+    const before = await unit.open();
+    pins.check(before, pin, useLastTry);
+    ledger.begin(before.serial, before.triesLeft);
+    const sent = Buffer.from(pin);
+    try {
+      await unit.login(sent, LOGIN_DEADLINE_MS);
+    } catch (thrown) {
+      throw await this.#loginFailed(unit, before, pin, asAgentError(thrown));
+    }
+    pins.accepted(before.serial);
+    ledger.end(before.serial, 'correct', 'full');
+    return before;
+  }
+
+  async #loginFailed(unit: TokenUnit, before: HostTokenInfo, pin: Buffer, error: AgentError): Promise<AgentError> {
+    const { pins, ledger } = this.#parts;
+    const wrong = error.code === 'token.pin-incorrect';
+    if (wrong) pins.refused(before.serial, pin);
+    const after = await unit.look().catch(() => undefined);
+    const outcome = wrong ? 'wrong' : error.code === 'token.pin-locked' ? 'locked' : 'error';
+    ledger.end(before.serial, outcome, after?.triesLeft ?? before.triesLeft);
+    if (this.#parts.leases.ofToken(unit.config.name).length === 0) unit.end();
+    return new AgentError(error.code, {
+      message: error.message,
+      hint: error.hint,
+      details: { ...error.details, serial: before.serial, triesLeft: after?.triesLeft ?? before.triesLeft },
+      cause: error,
+    });
+  }
+
+  /** The keys of this token that a lease covers: named ones, or all active ones; the audit leaf always. */
+  #wanted(unit: TokenUnit, keys: readonly string[] | undefined): ShelfKey[] {
+    const named = keys === undefined ? undefined : new Set(keys);
+    const reachable = [...this.#parts.shelf.all()].filter((key) => this.#reachable(unit.config, key));
+    return reachable.filter((key) => {
+      if (key.role === 'audit' || key.role === 'root') return true;
+      if (named !== undefined && !named.has(key.record.keyId)) return false;
+      return key.record.usage === 'sign' && key.record.state === 'active';
+    });
+  }
+
+  #reachable(token: TokenConfig, key: ShelfKey): boolean {
+    const anchor = this.#parts.anchor();
+    if (anchor === undefined) return false;
+    if (key.record.usage === 'root') return this.#uri(token) === key.record.home.token;
+    if (this.#uri(token) === anchor.derivation.home.token) return true;
+    return key.record.homes.some((home) => home.token === this.#uri(token));
+  }
+
+  /** Token URIs in records are made from label and serial by the token host, so equal tokens have equal URIs. */
+  #uri(token: TokenConfig): string {
+    return this.#parts.unitOf(token.name).status().uri;
+  }
+
+  async #load(unit: TokenUnit, anchor: KeyringAnchor, wanted: readonly ShelfKey[]): Promise<number> {
+    const uri = unit.status().uri;
+    const derives = uri === anchor.derivation.home.token;
+    if (derives) await this.#checkDerivation(unit, anchor);
+    let loaded = 0;
+    for (const key of wanted) {
+      const home = homeOn(key, uri);
+      if (home !== undefined) {
+        await this.#checkHome(unit, key, home);
+        key.home = { token: unit.config.name, home };
+      }
+      if (key.record.usage !== 'sign') continue;
+      if (derives && key.leaf === undefined) {
+        key.leaf = await deriveRecorded(unit, anchor.derivation, anchor.domain, key.record);
+      }
+      loaded += 1;
+    }
+    return loaded;
+  }
+
+  async #checkDerivation(unit: TokenUnit, anchor: KeyringAnchor): Promise<void> {
+    const { home, backend, publicKey } = anchor.derivation;
+    const found = await unit.call('findDerivationKey', { id: home.id, label: home.label, backend }, FIND_DEADLINE_MS);
+    if (found.result.publicKey !== publicKey) {
+      throw new AgentError('keyring.other-token', { details: { token: unit.config.name } });
+    }
+  }
+
+  async #checkHome(unit: TokenUnit, key: ShelfKey, home: { id: string; label: string }): Promise<void> {
+    const found = await unit.call('findSigningKey', { id: home.id, label: home.label }, FIND_DEADLINE_MS);
+    if (found.result.publicKey !== key.record.publicKey) {
+      throw new AgentError('keyring.other-token', { details: { token: unit.config.name, key: home.label } });
+    }
+  }
+
+}
+
+/** When a lease that begins now ends, milliseconds since 1970. */
+export function leaseEndMs(config: Config, askedSeconds: number | undefined): number {
+  const { defaultSeconds, maxSeconds } = config.lease;
+  return Date.now() + Math.min(askedSeconds ?? defaultSeconds, maxSeconds) * 1000;
+}
+
+function homeOn(key: ShelfKey, uri: string): LeafRecord['homes'][number] | undefined {
+  const homes = key.record.usage === 'root' ? [key.record.home] : key.record.homes;
+  return homes.find((home) => home.token === uri);
+}
