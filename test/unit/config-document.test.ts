@@ -1,0 +1,250 @@
+import { describe, expect, it } from 'vitest';
+import { defaultConfig } from '../../src/config/default-config.js';
+import { parseConfig, type TokenConfig } from '../../src/config/document.js';
+import { settingsOf } from '../../src/config/settings.js';
+import { thrownBy } from '../support/error-code.js';
+
+const FILE = 'touchstone.toml';
+const HEAD = 'version = 1\ndomain = "acme.example"\n';
+const TOKEN = '[[token]]\nname = "a"\nmodule = "/lib/p11.so"\nuri = "pkcs11:token=a"\n';
+
+describe('configuration', () => {
+  it('has defaults for everything but version and domain', () => {
+    expect(parseConfig(HEAD, FILE)).toEqual({
+      version: 1,
+      domain: 'acme.example',
+      socket: undefined,
+      allowUids: [],
+      serviceUid: undefined,
+      audit: { durability: 'fsync', rotateBytes: 67_108_864 },
+      lease: { defaultSeconds: 28_800, maxSeconds: 86_400 },
+      tokens: [],
+    });
+    expect(parseConfig(HEAD + TOKEN, FILE).tokens).toEqual([
+      {
+        name: 'a',
+        module: '/lib/p11.so',
+        uri: 'pkcs11:token=a',
+        onRemoval: 'keep',
+        embedded: false,
+        env: {},
+        pin: { source: 'person' },
+      },
+    ]);
+  });
+
+  it('reads every field', () => {
+    const text = `${HEAD}socket = "/run/a.sock"
+allow-uids = [5, 6]
+service-uid = 998
+[audit]
+durability = "os"
+rotate-bytes = 4096
+[lease]
+default-seconds = 60
+max-seconds = 120
+${TOKEN}on-removal = "lock"
+embedded = true
+env = { SOFTHSM2_CONF = "/x/softhsm2.conf" }
+pin = { file = "/x/pin" }
+${TOKEN.replace('"a"', '"b"')}pin = { credential = "touchstone-pin" }
+`;
+    const config = parseConfig(text, FILE);
+    expect(config).toMatchObject({
+      socket: '/run/a.sock',
+      allowUids: [5, 6],
+      serviceUid: 998,
+      audit: { durability: 'os', rotateBytes: 4096 },
+      lease: { defaultSeconds: 60, maxSeconds: 120 },
+    });
+    expect(config.tokens[0]).toMatchObject({
+      onRemoval: 'lock',
+      embedded: true,
+      env: { SOFTHSM2_CONF: '/x/softhsm2.conf' },
+      pin: { source: 'file', path: '/x/pin' },
+    });
+    expect(config.tokens[1]?.pin).toEqual({ source: 'credential', name: 'touchstone-pin' });
+  });
+
+  const table: readonly (readonly [string, string, string, number, string])[] = [
+    ['no domain', 'version = 1\n', 'config.invalid', 1, 'domain'],
+    ['a domain in upper case', 'version = 1\ndomain = "Acme"\n', 'config.invalid', 2, 'domain'],
+    ['another version', 'version = 2\ndomain = "a"\n', 'config.invalid', 1, 'version'],
+    ['an unknown field', `${HEAD}sockets = "/a"\n`, 'config.invalid', 3, 'sockets'],
+    ['an unknown section', `${HEAD}[log]\nlevel = "x"\n`, 'config.invalid', 3, 'log'],
+    ['a relative socket', `${HEAD}socket = "run/a.sock"\n`, 'usage.path-relative', 3, 'socket'],
+    ['a uid as text', `${HEAD}allow-uids = ["root"]\n`, 'config.invalid', 3, 'allow-uids[0]'],
+    [
+      'an unknown durability',
+      `${HEAD}[audit]\ndurability = "none"\n`,
+      'config.invalid',
+      4,
+      'audit.durability',
+    ],
+    ['tiny files', `${HEAD}[audit]\nrotate-bytes = 1\n`, 'config.invalid', 4, 'audit.rotate-bytes'],
+    [
+      'a default over the most',
+      `${HEAD}[lease]\ndefault-seconds = 9\nmax-seconds = 8\n`,
+      'config.invalid',
+      4,
+      'lease.default-seconds',
+    ],
+    ['a lease without end', `${HEAD}[lease]\nmax-seconds = 0\n`, 'config.invalid', 4, 'lease.max-seconds'],
+    [
+      'a token without module',
+      `${HEAD}[[token]]\nname = "a"\nuri = "pkcs11:token=a"\n`,
+      'config.invalid',
+      3,
+      'token[0].module',
+    ],
+    ['a relative module', HEAD + TOKEN.replace('/lib', 'lib'), 'usage.path-relative', 5, 'token[0].module'],
+    ['two tokens of one name', HEAD + TOKEN + TOKEN, 'config.invalid', 8, 'token[1].name'],
+    [
+      'a PIN in the URI',
+      HEAD + TOKEN.replace('token=a', 'token=a?pin-value=1234'),
+      'usage.pin-in-uri',
+      6,
+      'token[0].uri',
+    ],
+    [
+      'a PIN file in the URI',
+      HEAD + TOKEN.replace('token=a', 'token=a;pin-source=/x'),
+      'usage.pin-in-uri',
+      6,
+      'token[0].uri',
+    ],
+    ['no URI', HEAD + TOKEN.replace('pkcs11:', 'http:'), 'key.uri-invalid', 6, 'token[0].uri'],
+    [
+      'an unknown on-removal',
+      `${HEAD}${TOKEN}on-removal = "wipe"\n`,
+      'config.invalid',
+      7,
+      'token[0].on-removal',
+    ],
+    [
+      'LD_PRELOAD',
+      `${HEAD}${TOKEN}env = { LD_PRELOAD = "/x.so" }\n`,
+      'config.invalid',
+      7,
+      'token[0].env.LD_PRELOAD',
+    ],
+    [
+      'NODE_OPTIONS',
+      `${HEAD}${TOKEN}env = { NODE_OPTIONS = "x" }\n`,
+      'config.invalid',
+      7,
+      'token[0].env.NODE_OPTIONS',
+    ],
+    [
+      'a variable that is no name',
+      `${HEAD}${TOKEN}env = { "A B" = "x" }\n`,
+      'config.invalid',
+      7,
+      'token[0].env.A B',
+    ],
+    [
+      'a variable with a line feed',
+      `${HEAD}${TOKEN}env = { A = "x\\ny" }\n`,
+      'config.invalid',
+      7,
+      'token[0].env.A',
+    ],
+    ['a PIN itself', `${HEAD}${TOKEN}pin = "1234"\n`, 'config.invalid', 7, 'token[0].pin'],
+    ['a PIN value', `${HEAD}${TOKEN}pin = { value = "1234" }\n`, 'config.invalid', 7, 'token[0].pin.value'],
+    [
+      'two sources of a PIN',
+      `${HEAD}${TOKEN}pin = { file = "/x", credential = "y" }\n`,
+      'config.invalid',
+      7,
+      'token[0].pin',
+    ],
+    [
+      'a relative PIN file',
+      `${HEAD}${TOKEN}pin = { file = "x" }\n`,
+      'usage.path-relative',
+      7,
+      'token[0].pin.file',
+    ],
+    [
+      'a credential with a path',
+      `${HEAD}${TOKEN}pin = { credential = "../x" }\n`,
+      'config.invalid',
+      7,
+      'token[0].pin.credential',
+    ],
+    ['a syntax error', `${HEAD}socket = \n`, 'config.invalid', 3, ''],
+  ];
+
+  it.each(table)('refuses %s and points at it', (_, text, code, line, field) => {
+    const error = thrownBy(() => parseConfig(text, FILE));
+    expect(error.code).toBe(code);
+    expect(error.details).toMatchObject({ file: FILE, line });
+    if (field !== '') expect(error.details).toMatchObject({ field });
+    expect(error.message).toContain(`${FILE}, line ${line}, column `);
+    expect(error.message).not.toContain('1234');
+  });
+});
+
+describe('default configuration', () => {
+  const token: TokenConfig = {
+    name: 'embedded',
+    module: '/usr/lib/softhsm/libsofthsm2.so',
+    uri: 'pkcs11:token=touchstone',
+    onRemoval: 'lock',
+    embedded: true,
+    env: { SOFTHSM2_CONF: '/home/a "b"\\c/softhsm2.conf' },
+    pin: { source: 'file', path: '/x/pin' },
+  };
+
+  it('reads back as what it was made from', () => {
+    const tokens = [
+      token,
+      {
+        ...token,
+        name: 'second',
+        embedded: false,
+        env: {},
+        pin: { source: 'credential', name: 'c' } as const,
+      },
+    ];
+    const config = parseConfig(defaultConfig({ domain: 'acme.example', tokens }), FILE);
+    expect(config).toEqual({ ...parseConfig(HEAD, FILE), tokens });
+    expect(parseConfig(defaultConfig({ domain: 'acme.example', tokens: [] }), FILE)).toEqual(
+      parseConfig(HEAD, FILE),
+    );
+  });
+
+  it('shows the true defaults as comments', () => {
+    const text = defaultConfig({ domain: 'acme.example', tokens: [] });
+    const uncommented = text.replace(
+      /^# (?=(?:allow-uids|durability|rotate-bytes|default-seconds|max-seconds) = )/gm,
+      '',
+    );
+    expect(uncommented).not.toBe(text);
+    expect(parseConfig(uncommented, FILE)).toEqual(parseConfig(text, FILE));
+  });
+});
+
+describe('settings', () => {
+  it('tells for every value whether the file or the default gave it', () => {
+    const text = `${HEAD}[audit]\ndurability = "os"\n${TOKEN}env = { A = "b" }\npin = { file = "/p" }\n`;
+    const settings = settingsOf(parseConfig(text, FILE), text, FILE);
+    const shown = settings.map(({ name, value, origin }) => `${name} = ${JSON.stringify(value)} (${origin})`);
+    expect(shown).toEqual([
+      'version = 1 (config)',
+      'domain = "acme.example" (config)',
+      'allow-uids = [] (default)',
+      'audit.durability = "os" (config)',
+      'audit.rotate-bytes = 67108864 (default)',
+      'lease.default-seconds = 28800 (default)',
+      'lease.max-seconds = 86400 (default)',
+      'token[0].name = "a" (config)',
+      'token[0].module = "/lib/p11.so" (config)',
+      'token[0].uri = "pkcs11:token=a" (config)',
+      'token[0].on-removal = "keep" (default)',
+      'token[0].embedded = false (default)',
+      'token[0].env.A = "b" (config)',
+      'token[0].pin.file = "/p" (config)',
+    ]);
+  });
+});
