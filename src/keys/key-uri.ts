@@ -44,6 +44,7 @@ const OBJECT_TYPES: readonly string[] = [
   'secret-key',
 ] satisfies ObjectType[];
 const PIN_ATTRIBUTES: ReadonlySet<string> = new Set(['pin-value', 'pin-source']);
+const PIN_ANYWHERE = /pin-(?:value|source)=/i;
 const MODULE_ATTRIBUTES: ReadonlySet<string> = new Set(['module-name', 'module-path']);
 const VENDOR_NAME = /^x-[a-z0-9-]+$/;
 
@@ -84,6 +85,8 @@ const PLAIN_CHARACTER = /^[A-Za-z0-9._~-]$/;
 export function parseKeyUri(text: string): KeyUri {
   if (!text.startsWith(SCHEME)) throw invalid(`it does not begin with ${SCHEME}`);
   if (text.length > MAX_URI_CHARACTERS) throw invalid(`it is longer than ${MAX_URI_CHARACTERS} characters`);
+  // A mistyped separator would make the PIN part of a value, which is kept and shown; values of ours have no bare "=".
+  if (PIN_ANYWHERE.test(text)) throw new AgentError('usage.pin-in-uri');
   const [path = '', ...queries] = text.slice(SCHEME.length).split('?');
   refuseQuery(queries);
   const attributes = splitPath(path);
