@@ -155,11 +155,7 @@ it('keeps a secret out of every way to print it, and overwrites it', () => {
   expect(source.every((byte) => byte === 0)).toBe(true);
   expect(secret.bytes.toString()).toBe('1234-secret');
   expect(secret.length).toBe(11);
-  const printed = [
-    String(secret),
-    JSON.stringify({ secret }),
-    inspect({ secret }, { showHidden: true }),
-  ];
+  const printed = [String(secret), JSON.stringify({ secret }), inspect({ secret }, { showHidden: true })];
   for (const text of printed) {
     expect(text).toContain('[secret]');
     expect(text).not.toContain('1234');
