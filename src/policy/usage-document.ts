@@ -1,6 +1,5 @@
 /** Usage counters as a state file: JSON with format and version. */
 import { z } from 'zod';
-import { parseJsonStrict } from '../encoding/json.js';
 import { AgentError } from '../errors/agent-error.js';
 import { USAGE_FORMAT, USAGE_VERSION, type UsageState } from './usage.js';
 
@@ -35,11 +34,6 @@ export function usageFromJson(value: unknown): UsageState {
   const parsed = usageSchema.safeParse(value);
   if (!parsed.success) throw damaged('a counter is not valid');
   return { format: USAGE_FORMAT, version: USAGE_VERSION, rules: new Map(Object.entries(parsed.data.rules)) };
-}
-
-/** The same from text. @throws AgentError like `usageFromJson`. */
-export function parseUsage(text: string): UsageState {
-  return usageFromJson(parseJsonStrict(text, 'reading the usage counters', 'state.damaged'));
 }
 
 function damaged(problem: string): AgentError {

@@ -4,7 +4,7 @@ import { buildSimpleSigning } from '../../src/formats/simple-signing.js';
 import { buildSignedData } from '../../src/formats/sshsig.js';
 
 export const DIGEST_TEXT = `sha256:${'ab'.repeat(32)}`;
-export const IN_TOTO_KIND = 'dsse:application/vnd.in-toto+json';
+const IN_TOTO_KIND = 'dsse:application/vnd.in-toto+json';
 
 export function inTotoBody(): Buffer {
   return Buffer.from(

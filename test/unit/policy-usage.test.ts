@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseUsage, usageToJson } from '../../src/policy/usage-document.js';
+import { usageFromJson, usageToJson } from '../../src/policy/usage-document.js';
 import { admit, checkLimits, emptyUsage, recordUses, type UsageState } from '../../src/policy/usage.js';
 import { codeOf } from '../support/error-code.js';
 
@@ -92,7 +92,7 @@ describe('usage file', () => {
       ],
       NOON,
     );
-    expect(parseUsage(JSON.stringify(usageToJson(state)))).toEqual(state);
+    expect(usageFromJson(JSON.parse(JSON.stringify(usageToJson(state))))).toEqual(state);
   });
 
   it.each([
@@ -103,8 +103,9 @@ describe('usage file', () => {
     ['{"format":"touchstone-usage","version":1,"rules":{"r":{"total":-1,"buckets":[]}}}', 'state.damaged'],
     ['{"format":"touchstone-usage","version":1,"rules":{"r":{"total":1,"buckets":[[1]]}}}', 'state.damaged'],
     ['{"format":"touchstone-usage","version":1,"rules":{},"x":1}', 'state.damaged'],
-    ['', 'state.damaged'],
+    ['null', 'state.damaged'],
+    ['[]', 'state.damaged'],
   ])('%s: %s', (text, code) => {
-    expect(codeOf(() => parseUsage(text))).toBe(code);
+    expect(codeOf(() => usageFromJson(JSON.parse(text)))).toBe(code);
   });
 });
