@@ -77,10 +77,11 @@ has_softhsm() {
 missing_packages() {
   local pair needs=('cc gcc' 'g++ g++' 'make make' 'python3 python3')
   case "$MODE" in
-    quickstart | bench) needs+=('openssl openssl' 'ssh-keygen openssh-client') ;;
+    quickstart) needs+=('openssl openssl' 'ssh-keygen openssh-client') ;;
+    bench) needs+=('openssl openssl' 'ssh-keygen openssh-client' 'softhsm2-util softhsm2') ;;
     test)
       needs+=('openssl openssl' 'ssh-keygen openssh-client' 'pkcs11-tool opensc' 'p11-kit p11-kit' 'git git'
-        'unshare util-linux' 'setpriv util-linux' 'script bsdutils' 'gdb gdb' 'ps procps')
+        'unshare util-linux' 'setpriv util-linux' 'script bsdutils' 'softhsm2-util softhsm2')
       ;;
   esac
   for pair in "${needs[@]}"; do
