@@ -10,6 +10,7 @@ import { readCheckpoint } from '../audit/checkpoint.js';
 import type { AuditQuery } from '../audit/query.js';
 import { segmentName, segmentNumber, segmentsAmong } from '../audit/segment-name.js';
 import { AgentError } from '../errors/agent-error.js';
+import { errnoOf } from '../platform/errno.js';
 import { AppendLog } from '../platform/store/append-log.js';
 import { syncFolder } from '../platform/store/atomic-file.js';
 import { readAuditHead, writeAuditHead } from './audit-head-file.js';
@@ -83,6 +84,21 @@ export class AuditLog implements Disposable {
    * @throws AgentError `audit.shorter` when remembered lines are gone, `audit.broken` naming the line, `audit.write`.
    */
   static open(options: AuditLogOptions): AuditLog {
+    try {
+      return AuditLog.#open(options);
+    } catch (cause) {
+      if (cause instanceof AgentError) throw cause;
+      const errno = errnoOf(cause);
+      const path = options.folder;
+      throw new AgentError('audit.write', {
+        message: `opening ${path}: ${errno}`,
+        details: { path, errno },
+        cause,
+      });
+    }
+  }
+
+  static #open(options: AuditLogOptions): AuditLog {
     const segments = segmentsAmong(fs.readdirSync(options.folder));
     const remembered = readAuditHead(options.headFile) ?? beginMemory(options, segments);
     const name = segments.at(-1) ?? segmentName(1);
