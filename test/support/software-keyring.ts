@@ -33,7 +33,7 @@ export function softwareKey(algorithm: KeyAlgorithm = 'ecdsa-p256'): SoftwareKey
 }
 
 /** 64 bytes: r||s for ECDSA. */
-export function signWith(key: SoftwareKey, message: Uint8Array): Buffer {
+function signWith(key: SoftwareKey, message: Uint8Array): Buffer {
   const hash = key.algorithm === 'ed25519' ? null : 'sha256';
   return sign(hash, message, { key: key.privateKey, dsaEncoding: 'ieee-p1363' });
 }
