@@ -43,9 +43,8 @@ export class TokenHostClient implements AsyncDisposable {
       onData: (chunk) => {
         this.#onData(chunk);
       },
-      onClose: () => {
-        this.child.kill('SIGKILL');
-      },
+      // The process is left to end by itself.
+      onClose: () => undefined,
     });
   }
 
@@ -83,6 +82,11 @@ export class TokenHostClient implements AsyncDisposable {
   async unlock(module: string, uri: string, pin: string): Promise<void> {
     await this.call('open', { module, uri });
     await this.call('login', {}, Buffer.from(pin));
+  }
+
+  /** Closes the pipe, as the kernel does when the keeper ends. */
+  hangUp(): void {
+    this.#pipe.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
