@@ -145,7 +145,8 @@ export class Agent implements Disposable {
   async drain(deadlineMs: number): Promise<void> {
     this.events.publish({ event: 'stopping' });
     const end = Date.now() + deadlineMs;
-    while (this.signing.waiting > 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
+    while (this.signing.waiting > 0 && Date.now() < end)
+      await new Promise((resolve) => setTimeout(resolve, 10));
     await this.#trail.seal();
     this.#saveUsage(this.#trail.log.head.seq);
   }
@@ -161,7 +162,8 @@ export class Agent implements Disposable {
     readonly [M in AnsweredMethod]: (params: Params<M>, peer: Peer) => Promise<Result<M>> | Result<M>;
   } = {
     hello: ({ protocol }, peer) => {
-      if (protocol !== PROTOCOL_VERSION) throw new AgentError('rpc.version', { details: { agent: PROTOCOL_VERSION } });
+      if (protocol !== PROTOCOL_VERSION)
+        throw new AgentError('rpc.version', { details: { agent: PROTOCOL_VERSION } });
       return {
         agent: this.#options.version,
         protocol: PROTOCOL_VERSION,
@@ -208,7 +210,12 @@ export class Agent implements Disposable {
         lease: { keys: ids, kinds, uses, seconds, blind },
       });
       const { lease, loaded } = answer;
-      this.#noteAct('unlock', peer, { token: lease.token, lease: lease.id, keys: loaded, expiresAt: lease.expiresAt });
+      this.#noteAct('unlock', peer, {
+        token: lease.token,
+        lease: lease.id,
+        keys: loaded,
+        expiresAt: lease.expiresAt,
+      });
       this.#trackLease(lease);
       return { lease: publicLease(lease), loaded };
     } catch (error) {
@@ -222,11 +229,19 @@ export class Agent implements Disposable {
     this.#noteAct('lock', peer, { token: token ?? 'all' });
     await this.#trail.seal();
     const answer = await this.#keeper.call('lock', { token });
-    this.#status = { ...this.#status, leases: this.#status.leases.filter((lease) => token !== undefined && lease.token !== token) };
+    this.#status = {
+      ...this.#status,
+      leases: this.#status.leases.filter((lease) => token !== undefined && lease.token !== token),
+    };
     return answer;
   }
 
-  async #explain(key: string, kind: string, uid: number | undefined, peer: Peer): Promise<Result<'policy.explain'>> {
+  async #explain(
+    key: string,
+    kind: string,
+    uid: number | undefined,
+    peer: Peer,
+  ): Promise<Result<'policy.explain'>> {
     const named = this.#keys.loaded === undefined ? key : this.#policyName(key);
     const explanation = explain(
       this.#policy.policy,
@@ -311,14 +326,25 @@ export class Agent implements Disposable {
   #onKeeperEvent(event: KeeperEvent): void {
     switch (event.event) {
       case 'token':
-        this.events.publish({ event: 'token', token: { ...event.token } as Result<'tokens.list'>['tokens'][number] });
+        this.events.publish({
+          event: 'token',
+          token: { ...event.token } as Result<'tokens.list'>['tokens'][number],
+        });
         return;
       case 'lease-opened':
         this.#trackLease(event.lease);
-        this.events.publish({ event: 'unlocked', token: event.lease.token, expiresAt: event.lease.expiresAt });
+        this.events.publish({
+          event: 'unlocked',
+          token: event.lease.token,
+          expiresAt: event.lease.expiresAt,
+        });
         return;
       case 'lease-ending':
-        this.#noteAct('lease-end', undefined, { lease: event.lease.id, token: event.lease.token, reason: event.reason });
+        this.#noteAct('lease-end', undefined, {
+          lease: event.lease.id,
+          token: event.lease.token,
+          reason: event.reason,
+        });
         void this.#trail.seal();
         return;
       case 'lease-ended':

@@ -56,7 +56,8 @@ export class AuditTrail implements Disposable {
     const first = firstOrderHash(Buffer.from(status.instance, 'hex')).toString('hex');
     const start = { type: 'start', instance: status.instance, agent: this.#options.agentVersion } as const;
     if (!known) log.stage({ ...start, orders: 0, ordersHash: first });
-    for (const { order, keyId, messageHash } of lost) log.stage({ type: 'unreleased', keyId, hash: messageHash, order });
+    for (const { order, keyId, messageHash } of lost)
+      log.stage({ type: 'unreleased', keyId, hash: messageHash, order });
     if (known) log.stage({ ...start, orders: status.orders.count, ordersHash: status.orders.hash });
     log.flushNow();
     this.#instance = status.instance;

@@ -119,7 +119,9 @@ export class KeeperLink {
         this.#options.onEvent(decodeJsonFrame(frame).value as KeeperEvent);
         return;
       default:
-        throw new AgentError('internal.unexpected', { message: `keeper sent a frame of type ${String(frame[0])}` });
+        throw new AgentError('internal.unexpected', {
+          message: `keeper sent a frame of type ${String(frame[0])}`,
+        });
     }
   };
 

@@ -46,7 +46,9 @@ export class KeyBook {
     if (known !== undefined) return known;
     const record = this.keyring.resolve(name);
     if (isAgentRole(record.role)) {
-      throw new AgentError('key.usage', { message: `${keyNameOf(record)} signs only the agent's own records` });
+      throw new AgentError('key.usage', {
+        message: `${keyNameOf(record)} signs only the agent's own records`,
+      });
     }
     const key: SigningKey = {
       record,

@@ -68,7 +68,9 @@ export class KeyService {
     const keyring = keys.loaded;
     if (keyring === undefined) return { domain: null, keys: [] };
     const covered = await loaded();
-    const shown = keyring.list().filter((record) => all || record.usage !== 'sign' || record.state === 'active');
+    const shown = keyring
+      .list()
+      .filter((record) => all || record.usage !== 'sign' || record.state === 'active');
     return { domain: keyring.anchor.domain, keys: shown.map((record) => keys.info(record, covered)) };
   }
 
@@ -86,7 +88,11 @@ export class KeyService {
       const fields = fieldsOf(asked);
       const known = keyring
         .leaves()
-        .find((leaf) => isSame(leaf, fields) && (asked.epoch === undefined ? leaf.state === 'active' : leaf.epoch === asked.epoch));
+        .find(
+          (leaf) =>
+            isSame(leaf, fields) &&
+            (asked.epoch === undefined ? leaf.state === 'active' : leaf.epoch === asked.epoch),
+        );
       if (known !== undefined) return { key: keys.info(known, await loaded()), created: false };
       requireFirstEpoch(fields, keyring.leaves());
       const record = await this.#derived(fields);
@@ -161,7 +167,9 @@ function fieldsOf(name: ReturnType<typeof parseKeyName>): DeriveFields {
   const { repository, role, algorithm, index, epoch = 1 } = withDefaults(name);
   const fields = { repository, role, algorithm, index, epoch };
   if (isAgentRole(fields.role)) {
-    throw new AgentError('key.field-invalid', { message: `role: "${fields.role}" belongs to the agent itself` });
+    throw new AgentError('key.field-invalid', {
+      message: `role: "${fields.role}" belongs to the agent itself`,
+    });
   }
   kindsOfRole(fields.role);
   return fields;
@@ -177,7 +185,10 @@ function requireFirstEpoch(fields: DeriveFields, leaves: readonly LeafRecord[]):
     });
   }
   if (fields.epoch !== 1) {
-    throw new AgentError('key.field-invalid', { message: 'epoch: the first epoch of a key is 1', details: { field: 'epoch' } });
+    throw new AgentError('key.field-invalid', {
+      message: 'epoch: the first epoch of a key is 1',
+      details: { field: 'epoch' },
+    });
   }
 }
 

@@ -4,7 +4,13 @@
  */
 import type { KeyringAnchor, KeyringRecords, LeafRecord, RootRecord } from '../keys/key-record.js';
 import type { KeyringEnvelope } from '../keys/key-schema.js';
-import { anchorHash, envelopeOf, unsignedAnchor, unsignedRecords, type UnsignedPart } from '../keys/keyring-file.js';
+import {
+  anchorHash,
+  envelopeOf,
+  unsignedAnchor,
+  unsignedRecords,
+  type UnsignedPart,
+} from '../keys/keyring-file.js';
 import { emptyRecords } from '../keys/keyring-change.js';
 import { keyNameOf } from '../keys/key-name.js';
 import type { Keyring } from '../keys/keyring.js';

@@ -36,16 +36,9 @@ export interface ClientOptions extends ConnectOptions {
  */
 export async function connectAgent(options: ClientOptions): Promise<AgentClient> {
   const deadline = Date.now() + options.timeoutMs;
-  const { websocket, listenerPid } = await openSocket(options);
-  const client = new AgentClient(websocket, listenerPid);
+  const client = new AgentClient(await openSocket(options));
   try {
-    const timeoutMs = Math.max(1, deadline - Date.now());
-    const server = await client.call(
-      'hello',
-      { client: options.name, protocol: PROTOCOL_VERSION },
-      { timeoutMs },
-    );
-    if (server.protocol !== PROTOCOL_VERSION) throw new AgentError('rpc.version');
+    await client.hello(options.name, Math.max(1, deadline - Date.now()));
     return client;
   } catch (error) {
     client.close();
@@ -55,16 +48,14 @@ export async function connectAgent(options: ClientOptions): Promise<AgentClient>
 
 /** One connection to the agent. Close it, or hold it with `using`. */
 export class AgentClient implements Disposable {
-  /** Process that listens on the socket. */
-  readonly listenerPid: number;
   readonly #websocket: WebSocket;
   readonly #pending = new Map<number, Pending>();
   readonly #listeners = new Set<(event: AgentEvent) => void>();
+  #keeperPid = 0;
   #lastId = 0;
   #ended: AgentError | undefined;
 
-  constructor(websocket: WebSocket, listenerPid: number) {
-    this.listenerPid = listenerPid;
+  constructor(websocket: WebSocket) {
     this.#websocket = websocket;
     websocket.on('message', (data, isBinary) => {
       this.#receive(data, isBinary);
@@ -75,6 +66,18 @@ export class AgentClient implements Disposable {
     websocket.on('error', (cause) => {
       this.#end(new AgentError('agent.unreachable', { message: 'the connection to the agent broke', cause }));
     });
+  }
+
+  /** Process id of the keeper, as the agent says. */
+  get keeperPid(): number {
+    return this.#keeperPid;
+  }
+
+  /** The greeting, once per connection. @throws AgentError rpc.version */
+  async hello(name: string, timeoutMs: number): Promise<void> {
+    const server = await this.call('hello', { client: name, protocol: PROTOCOL_VERSION }, { timeoutMs });
+    if (server.protocol !== PROTOCOL_VERSION) throw new AgentError('rpc.version');
+    this.#keeperPid = server.pid;
   }
 
   /**

@@ -29,17 +29,11 @@ export interface ConnectOptions {
   readonly timeoutMs: number;
 }
 
-export interface OpenSocket {
-  readonly websocket: Ws.WebSocket;
-  /** Process that listens on the socket: the keeper. */
-  readonly listenerPid: number;
-}
-
 /**
  * Connects and upgrades.
  * @throws AgentError agent.unreachable, agent.impostor, agent.socket-path, limits.deadline, or the agent's own refusal
  */
-export async function openSocket(options: ConnectOptions): Promise<OpenSocket> {
+export async function openSocket(options: ConnectOptions): Promise<Ws.WebSocket> {
   const deadline = Date.now() + options.timeoutMs;
   if (Buffer.byteLength(options.socket) > MAX_SOCKET_PATH_BYTES) {
     throw new AgentError('agent.socket-path', {
@@ -48,8 +42,8 @@ export async function openSocket(options: ConnectOptions): Promise<OpenSocket> {
   }
   const socket = await dial(options.socket, deadline - Date.now());
   try {
-    const listenerPid = await checkListener(socket, options);
-    return { websocket: await upgrade(socket, Math.max(1, deadline - Date.now())), listenerPid };
+    await checkListener(socket, options);
+    return await upgrade(socket, Math.max(1, deadline - Date.now()));
   } catch (error) {
     socket.destroy();
     throw error;
@@ -57,13 +51,13 @@ export async function openSocket(options: ConnectOptions): Promise<OpenSocket> {
 }
 
 /**
- * The process that listens on the socket, without speaking to it: works with an agent that hangs.
+ * Whether somebody trusted listens on the socket, without speaking to it: works with an agent that hangs.
  * @throws AgentError agent.unreachable, agent.impostor
  */
-export async function findListener(options: ConnectOptions): Promise<number> {
+export async function findListener(options: ConnectOptions): Promise<void> {
   const socket = await dial(options.socket, options.timeoutMs);
   try {
-    return await checkListener(socket, options);
+    await checkListener(socket, options);
   } finally {
     socket.destroy();
   }
@@ -113,10 +107,10 @@ function deadlineError(path: string): AgentError {
   });
 }
 
-async function checkListener(socket: Socket, options: ConnectOptions): Promise<number> {
+async function checkListener(socket: Socket, options: ConnectOptions): Promise<void> {
   const listener = peerOf(socket);
-  if (listener.uid === options.uid || listener.uid === 0) return listener.pid;
-  if (listener.uid === (await options.serviceUid?.())) return listener.pid;
+  if (listener.uid === options.uid || listener.uid === 0) return;
+  if (listener.uid === (await options.serviceUid?.())) return;
   throw new AgentError('agent.impostor', {
     message: `the socket ${options.socket} is served by uid ${listener.uid}, not by you, root or the service user`,
     hint: 'if that is the service user, set service-uid in touchstone.toml; else see "touchstone doctor"',

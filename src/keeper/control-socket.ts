@@ -1,5 +1,5 @@
 /** The control socket before anybody is accepted on it: made here, or inherited from systemd, and handed to each front. */
-import { closeSync, constants, lstatSync, openSync, unlinkSync } from 'node:fs';
+import { closeSync, constants, ftruncateSync, lstatSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { AgentError } from '../errors/agent-error.js';
 import { nativeShims } from '../platform/native-shims.js';
@@ -38,7 +38,11 @@ export function openControlSocket(path: string, env: NodeJS.ProcessEnv): Control
 function takeLock(path: string): number {
   const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
   const fd = openSync(`${path}.lock`, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
-  if (nativeShims().tryLockFile(fd)) return fd;
+  if (nativeShims().tryLockFile(fd)) {
+    ftruncateSync(fd, 0);
+    writeSync(fd, `${process.pid}\n`, 0);
+    return fd;
+  }
   closeSync(fd);
   throw new AgentError('agent.already-running', {
     message: `an agent already runs on ${path}`,

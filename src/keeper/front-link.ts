@@ -81,7 +81,9 @@ export class FrontLink {
         void this.#onCall(frame);
         return;
       default:
-        throw new AgentError('internal.unexpected', { message: `front sent a frame of type ${String(frame[0])}` });
+        throw new AgentError('internal.unexpected', {
+          message: `front sent a frame of type ${String(frame[0])}`,
+        });
     }
   };
 

@@ -8,7 +8,12 @@ import { AgentError } from '../errors/agent-error.js';
 import { SCRUBBED_NODE_FLAGS } from '../platform/hardening.js';
 import { nativeShims } from '../platform/native-shims.js';
 import { Pipe } from '../platform/pipe.js';
-import { encodeHostRequest, HostFrameDecoder, parseHostReply, type HostFrame } from '../tokenhost/host-codec.js';
+import {
+  encodeHostRequest,
+  HostFrameDecoder,
+  parseHostReply,
+  type HostFrame,
+} from '../tokenhost/host-codec.js';
 import type { HostCalls, HostMethod } from '../tokenhost/messages.js';
 
 export interface HostLinkOptions {
@@ -45,10 +50,14 @@ export class HostLink {
   constructor(options: HostLinkOptions) {
     this.#options = options;
     const [ours, theirs] = nativeShims().socketPair();
-    this.#child = spawn(process.execPath, [...SCRUBBED_NODE_FLAGS, '--max-semi-space-size=1', options.entry], {
-      stdio: ['ignore', 'inherit', 'inherit', theirs],
-      env: { ...options.environment, TOUCHSTONE_PARENT: String(process.pid) },
-    });
+    this.#child = spawn(
+      process.execPath,
+      [...SCRUBBED_NODE_FLAGS, '--max-semi-space-size=1', options.entry],
+      {
+        stdio: ['ignore', 'inherit', 'inherit', theirs],
+        env: { ...options.environment, TOUCHSTONE_PARENT: String(process.pid) },
+      },
+    );
     closeSync(theirs);
     this.#pipe = new Pipe(ours, {
       flushAfterFrames: 8,

@@ -197,7 +197,10 @@ export class Keeper {
     }),
     'keyring.reload': () => ({ leaves: this.reloadKeyring() }),
     lock: ({ token }) => ({
-      locked: this.#leases.endAll('locked', token === undefined ? undefined : this.#unitNamed(token).config.name),
+      locked: this.#leases.endAll(
+        'locked',
+        token === undefined ? undefined : this.#unitNamed(token).config.name,
+      ),
     }),
     'order.cancel': ({ order }) => ({ cancelled: this.#desk.cancel(order, this.#units.values()) }),
   };
@@ -210,7 +213,10 @@ export class Keeper {
       (candidate) => candidate.loggedIn && candidate.status().uri === anchor.derivation.home.token,
     );
     if (unit === undefined) {
-      throw new AgentError('token.locked', { message: 'the derivation token is locked', details: { uri: anchor.derivation.home.token } });
+      throw new AgentError('token.locked', {
+        message: 'the derivation token is locked',
+        details: { uri: anchor.derivation.home.token },
+      });
     }
     const derived = await unit.section(() => deriveLeaf(unit, anchor.derivation, anchor.domain, fields));
     const publicKey = derived.spki.toString('base64');
@@ -240,8 +246,9 @@ export class Keeper {
       orders: this.#ledger.current(),
       tokens: [...this.#units.values()].map((unit) => unit.status()),
       leases: this.#leases.all(),
-      loaded: [...this.#shelf.all()].filter((key) => key.leases.length > 0 && (key.leaf ?? key.home) !== undefined)
-        .length,
+      loaded: [...this.#shelf.all()].filter(
+        (key) => key.leases.length > 0 && (key.leaf ?? key.home) !== undefined,
+      ).length,
     };
   }
 

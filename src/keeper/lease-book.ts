@@ -34,7 +34,9 @@ export class LeaseBook {
   }
 
   ofToken(token: string): readonly Lease[] {
-    return [...this.#leases.values()].map(({ lease }) => lease).filter((lease) => lease.grant.token === token);
+    return [...this.#leases.values()]
+      .map(({ lease }) => lease)
+      .filter((lease) => lease.grant.token === token);
   }
 
   open(lease: Lease): void {
@@ -63,7 +65,13 @@ export class LeaseBook {
       return;
     }
     this.#options.onEvent({ event: 'lease-ending', lease: status, reason, graceMs: GRACE_MS });
-    this.#sealing ??= { timer: setTimeout(() => { this.sealed(); }, GRACE_MS), ended: [], reason };
+    this.#sealing ??= {
+      timer: setTimeout(() => {
+        this.sealed();
+      }, GRACE_MS),
+      ended: [],
+      reason,
+    };
     this.#sealing.ended.push(status);
   }
 

@@ -14,7 +14,14 @@ import type { KeyShelf, ShelfKey } from './key-shelf.js';
 import type { Lease } from './lease.js';
 import type { OrderLedger } from './order-count.js';
 import type { TokenUnit } from './token-unit.js';
-import { decodeOrder, encodeJsonFrame, encodeSigned, FrameType, type KeeperEvent, type Order } from './wire.js';
+import {
+  decodeOrder,
+  encodeJsonFrame,
+  encodeSigned,
+  FrameType,
+  type KeeperEvent,
+  type Order,
+} from './wire.js';
 
 const SIGNATURE_BYTES = 64;
 const CHECKPOINT_KIND = `dsse:${CHECKPOINT_TYPE}`;
@@ -95,7 +102,9 @@ export class OrderDesk {
       claim.instance === this.#options.instance &&
       this.#options.ledger.confirms({ count: claim.orders, hash: claim.ordersHash });
     if (!mine) {
-      throw new AgentError('audit.broken', { message: 'the checkpoint does not repeat the count of the keeper' });
+      throw new AgentError('audit.broken', {
+        message: 'the checkpoint does not repeat the count of the keeper',
+      });
     }
   }
 
@@ -130,7 +139,8 @@ export class OrderDesk {
           const digest = blind ? Buffer.from(message) : createHash('sha256').update(message).digest();
           const { raw } = await unit.call('signDigest', home.home, leftMs, Buffer.from(digest));
           const good = blind ? key.verifier.verifyDigest(digest, raw) : key.verifier.verify(message, raw);
-          if (!good) throw new AgentError('token.bad-signature', { details: { token: unit.config.name, kind } });
+          if (!good)
+            throw new AgentError('token.bad-signature', { details: { token: unit.config.name, kind } });
           this.#options.ledger.prepare(keyId);
           this.#options.ledger.advance(digest);
           this.#release(id, digest, raw);

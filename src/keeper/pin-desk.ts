@@ -42,7 +42,8 @@ export class PinDesk {
   readonly #wrongKey = randomBytes(32);
 
   begin(token: string, info: HostTokenInfo): UnlockBegin {
-    if (this.#attempts.size >= MAX_ATTEMPTS) throw new AgentError('limits.queue', { message: 'too many unlocks are open' });
+    if (this.#attempts.size >= MAX_ATTEMPTS)
+      throw new AgentError('limits.queue', { message: 'too many unlocks are open' });
     const attempt = randomBytes(16).toString('hex');
     const recipient = HpkeRecipient.generate();
     const hpkeInfo = attemptInfo(info.serial, attempt);

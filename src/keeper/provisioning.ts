@@ -82,7 +82,11 @@ export class Provisioning {
   async #makeKeys(unit: TokenUnit, params: SetupParams): Promise<SetupResult> {
     const { backend, domain, owner, adopt } = params;
     const derivationObject = { ...DERIVATION_OBJECT, backend };
-    const rootKey = await unit.call(adopt === true ? 'findSigningKey' : 'generateSigningKey', ROOT_OBJECT, GENERATE_DEADLINE_MS);
+    const rootKey = await unit.call(
+      adopt === true ? 'findSigningKey' : 'generateSigningKey',
+      ROOT_OBJECT,
+      GENERATE_DEADLINE_MS,
+    );
     const derivationKey = await unit.call(
       adopt === true ? 'findDerivationKey' : 'generateDerivationKey',
       derivationObject,
@@ -127,7 +131,12 @@ export class Provisioning {
     return unit.section(() => this.#install(unit, keyId, pin, useLastTry)).finally(() => pin.fill(0));
   }
 
-  async #install(unit: TokenUnit, keyId: string, pin: Buffer, useLastTry: string | undefined): Promise<TokenHome> {
+  async #install(
+    unit: TokenUnit,
+    keyId: string,
+    pin: Buffer,
+    useLastTry: string | undefined,
+  ): Promise<TokenHome> {
     const key = this.#parts.shelf.get(keyId);
     const { record, leaf } = key;
     if (record.usage !== 'sign' || key.role === 'audit') throw new AgentError('key.usage');
@@ -162,7 +171,8 @@ function nowText(): string {
 
 function rootRecord(info: HostKeyInfo, uri: string, createdAt: string): RootRecord {
   const publicKey = info.publicKey;
-  if (publicKey === undefined) throw new AgentError('token.key-missing', { message: 'the root key has no public half' });
+  if (publicKey === undefined)
+    throw new AgentError('token.key-missing', { message: 'the root key has no public half' });
   return {
     usage: 'root',
     name: 'touchstone/root#root',

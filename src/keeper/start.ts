@@ -103,7 +103,8 @@ function readConfig(path: string): Config {
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    if (errnoOf(cause) === 'ENOENT') throw new AgentError('config.missing', { details: { file: path }, cause });
+    if (errnoOf(cause) === 'ENOENT')
+      throw new AgentError('config.missing', { details: { file: path }, cause });
     throw new AgentError('usage.file', { message: `reading ${path}: ${errnoOf(cause)}`, cause });
   }
   return parseConfig(text, path);
@@ -126,6 +127,7 @@ function unlockFromSources(keeper: Keeper, config: Config, uid: number): void {
 
 /** One line feed at the end belongs to the file, not to the PIN. */
 function readPin(source: Exclude<PinSource, { source: 'person' }>): Buffer {
-  const bytes = source.source === 'file' ? readSecretFile(source.path) : readCredential(source.name, process.env);
+  const bytes =
+    source.source === 'file' ? readSecretFile(source.path) : readCredential(source.name, process.env);
   return bytes.at(-1) === LINE_FEED ? bytes.subarray(0, -1) : bytes;
 }

@@ -38,10 +38,14 @@ export class FrontSupervisor {
   start(): void {
     const [ours, theirs] = nativeShims().socketPair();
     const startedAt = Date.now();
-    const child = spawn(process.execPath, [...SCRUBBED_NODE_FLAGS, this.#options.entry, ...this.#options.args], {
-      stdio: ['ignore', 'inherit', 'inherit', theirs, this.#options.listenFd],
-      env: { ...scrubEnvironment(process.env), TOUCHSTONE_PARENT: String(process.pid) },
-    });
+    const child = spawn(
+      process.execPath,
+      [...SCRUBBED_NODE_FLAGS, this.#options.entry, ...this.#options.args],
+      {
+        stdio: ['ignore', 'inherit', 'inherit', theirs, this.#options.listenFd],
+        env: { ...scrubEnvironment(process.env), TOUCHSTONE_PARENT: String(process.pid) },
+      },
+    );
     closeSync(theirs);
     this.#child = child;
     child.once('exit', (code) => {
@@ -80,7 +84,8 @@ export class FrontSupervisor {
     }
     this.#youngDeaths = livedMs >= HEALTHY_MS ? 0 : this.#youngDeaths + 1;
     // The first death is answered at once: a killed front must be back within a second.
-    const pause = PAUSES_MS[Math.min(this.#youngDeaths <= 1 ? 0 : this.#youngDeaths - 1, PAUSES_MS.length - 1)] ?? 0;
+    const pause =
+      PAUSES_MS[Math.min(this.#youngDeaths <= 1 ? 0 : this.#youngDeaths - 1, PAUSES_MS.length - 1)] ?? 0;
     this.#options.onExit(code, pause);
     this.#timer = setTimeout(() => {
       this.start();

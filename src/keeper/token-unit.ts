@@ -54,7 +54,8 @@ export class TokenUnit {
 
   get state(): TokenState {
     if (this.#loggedIn) return 'unlocked';
-    if (this.#reason?.code === 'token.host-crashed' || this.#reason?.code === 'token.timeout') return 'degraded';
+    if (this.#reason?.code === 'token.host-crashed' || this.#reason?.code === 'token.timeout')
+      return 'degraded';
     return this.#info === undefined ? 'absent' : 'present';
   }
 
@@ -218,7 +219,8 @@ export class TokenUnit {
     const serial = this.#info?.serial;
     try {
       const { result } = await link.call('probe', {}, PROBE_DEADLINE_MS);
-      if (result.serial !== serial) throw new AgentError('token.removed', { message: 'another token is in its place' });
+      if (result.serial !== serial)
+        throw new AgentError('token.removed', { message: 'another token is in its place' });
       this.#failedProbes = 0;
       this.#info = result;
     } catch (error) {

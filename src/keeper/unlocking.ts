@@ -51,7 +51,11 @@ export class Unlocking {
   }
 
   /** With a PIN from a source that the configuration names. @param pin overwritten */
-  async unlock(unit: TokenUnit, pin: Buffer, request: UnlockRequest): Promise<{ lease: Lease; loaded: number }> {
+  async unlock(
+    unit: TokenUnit,
+    pin: Buffer,
+    request: UnlockRequest,
+  ): Promise<{ lease: Lease; loaded: number }> {
     const anchor = this.#parts.anchor();
     if (anchor === undefined) throw new AgentError('keyring.missing');
     await this.login(unit, pin, request.useLastTry);
@@ -100,7 +104,12 @@ export class Unlocking {
     return before;
   }
 
-  async #loginFailed(unit: TokenUnit, before: HostTokenInfo, pin: Buffer, error: AgentError): Promise<AgentError> {
+  async #loginFailed(
+    unit: TokenUnit,
+    before: HostTokenInfo,
+    pin: Buffer,
+    error: AgentError,
+  ): Promise<AgentError> {
     const { pins, ledger } = this.#parts;
     const wrong = error.code === 'token.pin-incorrect';
     if (wrong) pins.refused(before.serial, pin);
@@ -162,7 +171,11 @@ export class Unlocking {
 
   async #checkDerivation(unit: TokenUnit, anchor: KeyringAnchor): Promise<void> {
     const { home, backend, publicKey } = anchor.derivation;
-    const found = await unit.call('findDerivationKey', { id: home.id, label: home.label, backend }, FIND_DEADLINE_MS);
+    const found = await unit.call(
+      'findDerivationKey',
+      { id: home.id, label: home.label, backend },
+      FIND_DEADLINE_MS,
+    );
     if (found.result.publicKey !== publicKey) {
       throw new AgentError('keyring.other-token', { details: { token: unit.config.name } });
     }
@@ -174,7 +187,6 @@ export class Unlocking {
       throw new AgentError('keyring.other-token', { details: { token: unit.config.name, key: home.label } });
     }
   }
-
 }
 
 /** When a lease that begins now ends, milliseconds since 1970. */

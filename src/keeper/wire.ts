@@ -183,7 +183,12 @@ export type KeeperMethod = keyof KeeperCalls;
 export type KeeperEvent =
   | { readonly event: 'token'; readonly token: TokenStatus }
   | { readonly event: 'lease-opened'; readonly lease: LeaseStatus }
-  | { readonly event: 'lease-ending'; readonly lease: LeaseStatus; readonly reason: LeaseEnd; readonly graceMs: number }
+  | {
+      readonly event: 'lease-ending';
+      readonly lease: LeaseStatus;
+      readonly reason: LeaseEnd;
+      readonly graceMs: number;
+    }
   | { readonly event: 'lease-ended'; readonly lease: LeaseStatus; readonly reason: LeaseEnd }
   | { readonly event: 'waiting'; readonly order: number; readonly token: string; readonly ahead: number }
   | { readonly event: 'unlock-failed'; readonly token: string; readonly error: ErrorData }

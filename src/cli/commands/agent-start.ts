@@ -53,7 +53,7 @@ async function agentPid(
   try {
     const name = `touchstone-cli/${packageVersion()}`;
     using client = await connectAgent({ ...connectOptions(context, places), timeoutMs, name });
-    return client.listenerPid;
+    return client.keeperPid;
   } catch (thrown) {
     const error = asAgentError(thrown);
     if (error.code === 'agent.unreachable' || error.code === 'agent.stopping') return undefined;

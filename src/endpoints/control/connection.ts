@@ -72,7 +72,9 @@ export class ControlConnection {
 
   #onMessage(data: RawData, isBinary: boolean): void {
     this.#alive = true;
-    const bytes = Buffer.isBuffer(data) ? data : Buffer.concat(Array.isArray(data) ? data : [Buffer.from(data)]);
+    const bytes = Buffer.isBuffer(data)
+      ? data
+      : Buffer.concat(Array.isArray(data) ? data : [Buffer.from(data)]);
     if (bytes.length > LIMITS.frameBytes) {
       this.#sendError(null, tooLarge(bytes.length));
       return;
@@ -89,7 +91,10 @@ export class ControlConnection {
   #dispatch(request: RpcRequest, bytes: number): void {
     const { id, method } = request;
     if (!this.#greeted && method !== 'hello') {
-      this.#sendError(id, new AgentError('rpc.request', { message: 'the first call of a connection is hello' }));
+      this.#sendError(
+        id,
+        new AgentError('rpc.request', { message: 'the first call of a connection is hello' }),
+      );
       return;
     }
     if (!Object.hasOwn(METHODS, method)) {
@@ -97,11 +102,17 @@ export class ControlConnection {
       return;
     }
     if (this.#inFlight.has(id)) {
-      this.#sendError(id, new AgentError('rpc.request', { message: 'a request with this id is still in work' }));
+      this.#sendError(
+        id,
+        new AgentError('rpc.request', { message: 'a request with this id is still in work' }),
+      );
       return;
     }
     if (this.#inFlight.size >= LIMITS.inFlightPerConnection) {
-      this.#sendError(id, new AgentError('limits.in-flight', { details: { max: LIMITS.inFlightPerConnection } }));
+      this.#sendError(
+        id,
+        new AgentError('limits.in-flight', { details: { max: LIMITS.inFlightPerConnection } }),
+      );
       return;
     }
     const name = method as MethodName;
@@ -240,7 +251,8 @@ export class ControlConnection {
 
   #resumeIfDrained(): void {
     if (!this.#paused) return;
-    if (this.#workBytes >= MAX_WORK_BYTES || this.#websocket.bufferedAmount >= LIMITS.unreadOutputBytes) return;
+    if (this.#workBytes >= MAX_WORK_BYTES || this.#websocket.bufferedAmount >= LIMITS.unreadOutputBytes)
+      return;
     this.#paused = false;
     this.#websocket.resume();
   }
@@ -272,7 +284,9 @@ function tooLarge(bytes: number): AgentError {
   });
 }
 
-function invalidParams(issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[]): AgentError {
+function invalidParams(
+  issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
+): AgentError {
   const [first] = issues;
   const field = first === undefined || first.path.length === 0 ? 'params' : first.path.map(String).join('.');
   return new AgentError('usage.invalid', {

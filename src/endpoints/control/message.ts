@@ -17,7 +17,8 @@ export interface BadMessage {
 const MAX_ID_LENGTH = 64;
 
 export function parseMessage(bytes: Buffer, isBinary: boolean): RpcRequest | BadMessage {
-  if (isBinary) return { id: null, error: new AgentError('rpc.parse', { message: 'the message is binary, not text' }) };
+  if (isBinary)
+    return { id: null, error: new AgentError('rpc.parse', { message: 'the message is binary, not text' }) };
   let value: unknown;
   try {
     value = JSON.parse(bytes.toString('utf8'));
@@ -34,10 +35,17 @@ export function parseMessage(bytes: Buffer, isBinary: boolean): RpcRequest | Bad
   }
   const { jsonrpc, id, method, params } = value as Record<string, unknown>;
   if (!isId(id)) {
-    return { id: null, error: new AgentError('rpc.request', { message: 'id: a number or a string of up to 64 characters is needed' }) };
+    return {
+      id: null,
+      error: new AgentError('rpc.request', {
+        message: 'id: a number or a string of up to 64 characters is needed',
+      }),
+    };
   }
-  if (jsonrpc !== '2.0') return { id, error: new AgentError('rpc.request', { message: 'jsonrpc: must be "2.0"' }) };
-  if (typeof method !== 'string') return { id, error: new AgentError('rpc.request', { message: 'method: a string is needed' }) };
+  if (jsonrpc !== '2.0')
+    return { id, error: new AgentError('rpc.request', { message: 'jsonrpc: must be "2.0"' }) };
+  if (typeof method !== 'string')
+    return { id, error: new AgentError('rpc.request', { message: 'method: a string is needed' }) };
   return { id, method, params };
 }
 
