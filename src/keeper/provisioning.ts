@@ -152,7 +152,7 @@ export class Provisioning {
       const object = { id: record.keyId.slice(0, 16), label: formatKeyName(record) };
       const imported = await unit.call(
         'importSigningKey',
-        { ...object, publicPoint: Buffer.from(point).toString('hex') },
+        { ...object, publicPoint: Buffer.from(point).toString('base64') },
         GENERATE_DEADLINE_MS,
         scalar,
       );
