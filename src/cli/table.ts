@@ -20,3 +20,8 @@ export function renderFields(
   const width = Math.max(0, ...shown.map(([name]) => name.length)) + 1;
   return shown.map(([name, value]) => `${`${name}:`.padEnd(width)} ${String(value)}`).join('\n');
 }
+
+/** `1 line`, `2 lines`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

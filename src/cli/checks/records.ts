@@ -12,6 +12,7 @@ import { auditFileNames, auditFiles, rememberedHead } from '../audit-files.js';
 import type { CliContext } from '../context.js';
 import { readTextFile } from '../input-file.js';
 import { loadKeyring } from '../verification-keys.js';
+import { counted } from '../table.js';
 import { fail, ok, warn, type Check } from './check.js';
 
 /** Policy, keyring, audit log and clock. */
@@ -25,7 +26,7 @@ export async function checkRecords(context: CliContext, places: AgentPaths): Pro
   const leaves = keyring.value.leaves();
   return [
     ...checks,
-    ok('keyring', `${leaves.length} derived keys, domain ${keyring.value.domain}`),
+    ok('keyring', `${counted(leaves.length, 'derived key')}, domain ${keyring.value.domain}`),
     checkClock(keyring.value, Date.now()),
     await checkAudit(places, keyring.value),
   ];
@@ -35,8 +36,8 @@ function checkPolicy(file: string): Check {
   try {
     const policy = parsePolicy(readTextFile(file), file);
     const warnings = warningsOf(policy, Date.now());
-    if (warnings.length === 0) return ok('policy', `${policy.rules.length} rules`);
-    return warn('policy', `${warnings.length} doubtful rules`, 'see "touchstone policy check"');
+    if (warnings.length === 0) return ok('policy', counted(policy.rules.length, 'rule'));
+    return warn('policy', counted(warnings.length, 'doubtful rule'), 'see "touchstone policy check"');
   } catch (thrown) {
     const error = asAgentError(thrown);
     return fail('policy', error.message, error.hint);
@@ -60,10 +61,10 @@ async function checkAudit(places: AgentPaths, keyring: Keyring): Promise<Check> 
   });
   if ('outcome' in report) return report;
   const { lines, unsealed, problems, problemCount } = report.value;
-  if (report.value.ok) return ok('audit log', `${lines} lines, ${unsealed} not sealed yet`);
+  if (report.value.ok) return ok('audit log', `${counted(lines, 'line')}, ${unsealed} not sealed yet`);
   const [first] = problems;
   const where = first === undefined ? '' : `, first ${first.file}:${first.line}: ${first.what}`;
-  return fail('audit log', `${problemCount} problems${where}`, 'see "touchstone audit verify"');
+  return fail('audit log', `${counted(problemCount, 'problem')}${where}`, 'see "touchstone audit verify"');
 }
 
 async function attempt<T>(name: string, read: () => Promise<T>): Promise<{ readonly value: T } | Check> {

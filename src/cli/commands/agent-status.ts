@@ -3,7 +3,7 @@ import type { Result } from '../../protocol/methods.js';
 import { withAgent } from '../agent-session.js';
 import type { CommandResult } from '../command.js';
 import type { CliContext } from '../context.js';
-import { renderFields, renderTable } from '../table.js';
+import { counted, renderFields, renderTable } from '../table.js';
 
 type Status = Result<'status'>;
 
@@ -62,11 +62,11 @@ function leaseTable(leases: Status['leases']): string {
 }
 
 function auditWords(audit: Status['audit']): string {
-  const sealed = `${audit.sequence} lines, ${audit.unsealed} not sealed yet`;
+  const sealed = `${counted(audit.sequence, 'line')}, ${audit.unsealed} not sealed yet`;
   return audit.writable ? sealed : `${sealed}; CANNOT BE WRITTEN, nothing is signed`;
 }
 
 function policyWords(policy: Status['policy']): string {
-  const rules = `${policy.rules} rules from ${policy.file}`;
+  const rules = `${counted(policy.rules, 'rule')} from ${policy.file}`;
   return policy.problem === null ? rules : `${rules}; the file now is not valid: ${policy.problem.message}`;
 }

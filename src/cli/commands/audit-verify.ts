@@ -9,7 +9,7 @@ import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
 import { placesOf } from '../places.js';
 import { keysOfFile, loadKeyring } from '../verification-keys.js';
-import { renderFields } from '../table.js';
+import { counted, renderFields } from '../table.js';
 
 const EXIT_VERIFICATION = 6;
 
@@ -44,14 +44,19 @@ export async function auditKeys(context: CliContext, file: string | undefined): 
 export function renderReport(folder: string, report: AuditReport): string {
   const facts = renderFields([
     ['audit log', report.ok ? `good: ${folder}` : `DOES NOT VERIFY: ${folder}`],
-    ['lines', `${report.lines} in ${report.files} ${report.files === 1 ? 'file' : 'files'}`],
+    ['lines', `${report.lines} in ${counted(report.files, 'file')}`],
     ['signed', report.signed],
     ['refused', report.refused],
-    ['sealed', `through line ${report.sealedThrough}, by ${report.checkpoints} checkpoints`],
-    ['unsealed', report.unsealed === 0 ? undefined : `${report.unsealed} lines after that`],
+    ['sealed', sealedWords(report)],
+    ['unsealed', report.unsealed === 0 ? undefined : counted(report.unsealed, 'line')],
     ['head', report.head],
   ]);
   const problems = report.problems.map(({ file, line, what }) => `problem: ${file}:${line}: ${what}`);
   const more = report.problemCount - report.problems.length;
   return [facts, ...problems, ...(more > 0 ? [`and ${more} more problems`] : [])].join('\n');
+}
+
+function sealedWords({ checkpoints, sealedThrough }: AuditReport): string {
+  if (checkpoints === 0) return 'nothing yet';
+  return `through line ${sealedThrough}, by ${counted(checkpoints, 'checkpoint')}`;
 }

@@ -10,6 +10,7 @@ import type { CommandResult } from '../command.js';
 import type { CliContext } from '../context.js';
 import { placesOf } from '../places.js';
 import { paint, type Paint } from '../style.js';
+import { counted } from '../table.js';
 import { readConfig } from './config-show.js';
 
 const COLOURS: Readonly<Record<Check['outcome'], Paint>> = { ok: 'green', warn: 'yellow', fail: 'red' };
@@ -34,7 +35,10 @@ export async function doctor(context: CliContext): Promise<CommandResult> {
 function checkConfig(places: AgentPaths): readonly Check[] {
   try {
     const { config } = readConfig(places.configFile);
-    return [ok('config', `domain ${config.domain}, ${config.tokens.length} tokens`), ...checkDrivers(config)];
+    return [
+      ok('config', `domain ${config.domain}, ${counted(config.tokens.length, 'token')}`),
+      ...checkDrivers(config),
+    ];
   } catch (thrown) {
     const error = asAgentError(thrown);
     return [fail('config', error.message, error.hint)];

@@ -2,6 +2,7 @@
 import { withAgent } from '../agent-session.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
+import { counted } from '../table.js';
 
 /** Ends leases and token sessions; all, or of one token. */
 export async function lock(context: CliContext, invocation: Invocation): Promise<CommandResult> {
@@ -9,6 +10,5 @@ export async function lock(context: CliContext, invocation: Invocation): Promise
   const result = await withAgent(context, (client) =>
     client.call('lock', token === undefined ? {} : { token }),
   );
-  const leases = result.locked === 1 ? '1 lease ended' : `${result.locked} leases ended`;
-  return { json: result, text: `locked: ${leases}` };
+  return { json: result, text: `locked: ${counted(result.locked, 'lease')} ended` };
 }

@@ -5,6 +5,7 @@ import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
 import { readTextFile } from '../input-file.js';
 import { placesOf } from '../places.js';
+import { counted } from '../table.js';
 
 /** Checks one policy file; a mistake is an error with line and column. */
 export async function policyCheck(context: CliContext, invocation: Invocation): Promise<CommandResult> {
@@ -12,7 +13,7 @@ export async function policyCheck(context: CliContext, invocation: Invocation): 
   const policy = parsePolicy(readTextFile(file), file);
   const warnings = warningsOf(policy, Date.now());
   const words = warnings.map(({ rule, message }) => `warning: rule "${rule}": ${message}`);
-  const count = `${policy.rules.length} ${policy.rules.length === 1 ? 'rule' : 'rules'}`;
+  const count = counted(policy.rules.length, 'rule');
   return {
     json: { file, rules: policy.rules.length, warnings },
     text: [...words, `good: ${file}, ${count}`].join('\n'),

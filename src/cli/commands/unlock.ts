@@ -9,6 +9,7 @@ import type { CliContext } from '../context.js';
 import type { OptionValues } from '../option-values.js';
 import { pinSource, type PinSource } from '../pin.js';
 import { renderError } from '../error-text.js';
+import { counted } from '../table.js';
 
 /** Entries a person gets before the command gives up. */
 const MAX_ENTRIES = 3;
@@ -69,5 +70,5 @@ function leaseRequest(options: OptionValues): LeaseRequest {
 
 function renderUnlock({ lease, loaded }: Result<'unlock.finish'>): string {
   const uses = lease.usesLeft === null ? '' : `, for ${lease.usesLeft} signatures`;
-  return `token "${lease.token}" unlocked: ${loaded} ${loaded === 1 ? 'key' : 'keys'} loaded until ${lease.expiresAt}${uses}`;
+  return `token "${lease.token}" unlocked: ${counted(loaded, 'key')} loaded until ${lease.expiresAt}${uses}`;
 }
