@@ -7,7 +7,7 @@ import { AgentError, asAgentError } from '../errors/agent-error.js';
 import type { KeeperEvent, KeeperStatus, LeaseStatus } from '../keeper/wire.js';
 import { PROTOCOL_VERSION, LIMITS } from '../protocol/limits.js';
 import type { MethodName, Params, Result } from '../protocol/methods.js';
-import { explain } from '../policy/decide.js';
+import { explain, namesCaller } from '../policy/decide.js';
 import type { AuditLog } from '../state/audit-log.js';
 import { KeyringFile } from '../state/keyring-file.js';
 import { loadUsage } from '../state/usage-file.js';
@@ -57,13 +57,13 @@ export class Agent implements Disposable {
 
   /** @throws AgentError what keyring, log or keeper report: the front does not start with a broken one */
   static async start(options: AgentOptions): Promise<Agent> {
-    let agent: Agent | undefined;
+    const running: { agent?: Agent } = {};
     const early: KeeperEvent[] = [];
     const keeper = new KeeperLink({
       fd: options.keeperFd,
       onEvent: (event) => {
-        if (agent === undefined) early.push(event);
-        else agent.#onKeeperEvent(event);
+        if (running.agent === undefined) early.push(event);
+        else running.agent.#onKeeperEvent(event);
       },
       onClose: () => {
         options.onEnd('keeper-lost');
@@ -71,17 +71,18 @@ export class Agent implements Disposable {
     });
     const hello = await keeper.call('hello', {});
     const policy = new PolicyFile(options.policyFile, options.ownerUid, (problem) => {
-      agent?.events.publish({ event: 'policy', problem: problem?.toData() ?? null });
+      running.agent?.events.publish({ event: 'policy', problem: problem?.toData() ?? null });
       if (problem !== undefined) options.note('policy not in force', { reason: problem.message });
     });
     const usage = new UsageBook(
       options.usageFile,
       await loadUsage(options.usageFile, options.log, (rule) => policy.limitsOf(rule) !== undefined),
     );
-    agent = new Agent(options, { keeper, policy, usage, status: hello.status });
+    const agent = new Agent(options, { keeper, policy, usage, status: hello.status });
     agent.#editor.load();
     agent.#trail.begin(hello.status, hello.pending);
     for (const event of early) agent.#onKeeperEvent(event);
+    running.agent = agent;
     return agent;
   }
 
@@ -136,9 +137,22 @@ export class Agent implements Disposable {
     return this.#keeper.backlogBytes;
   }
 
-  async answer(method: AnsweredMethod, params: unknown, peer: Peer): Promise<unknown> {
+  /** @param params as the method's schema returned them */
+  answer(method: AnsweredMethod, params: unknown, peer: Peer): Promise<unknown> {
     const handler = this.#handlers[method] as (params: unknown, peer: Peer) => unknown;
-    return handler(params, peer);
+    return new Promise((resolve) => {
+      resolve(handler(params, peer));
+    });
+  }
+
+  /** Whether a caller is let in: the owner, and whom configuration or policy name. */
+  admits(caller: Pick<Peer, 'uid' | 'gid' | 'socket'>): boolean {
+    const { ownerUid, config } = this.#options;
+    return (
+      caller.uid === ownerUid ||
+      config.allowUids.includes(caller.uid) ||
+      namesCaller(this.#policy.policy, caller)
+    );
   }
 
   /** Finishes what waits, seals the log. */
@@ -175,7 +189,7 @@ export class Agent implements Disposable {
     status: () => this.#statusReply(),
     'tokens.list': async () => {
       const { tokens } = await this.#keeper.call('tokens', {});
-      return { tokens: tokens.map((token) => ({ ...token })) as Result<'tokens.list'>['tokens'] };
+      return { tokens: tokens.map((token) => ({ ...token })) };
     },
     'tokens.setup': (params, peer) => this.#service.setup(params, peer),
     'keys.list': ({ all }) => this.#service.list(all ?? false),
@@ -286,7 +300,7 @@ export class Agent implements Disposable {
       startedAt: this.#status.startedAt,
       socket: this.#options.socket,
       domain: this.#keys.loaded?.anchor.domain ?? null,
-      tokens: this.#status.tokens.map((token) => ({ ...token })) as Result<'status'>['tokens'],
+      tokens: this.#status.tokens.map((token) => ({ ...token })),
       leases: this.#status.leases.map(publicLease),
       keys: {
         total: leaves.length,
@@ -298,7 +312,7 @@ export class Agent implements Disposable {
       policy: {
         file: this.#policy.path,
         rules: this.#policy.policy.rules.length,
-        problem: (this.#policy.problem?.toData() ?? null) as Result<'status'>['policy']['problem'],
+        problem: (this.#policy.problem?.toData() ?? null),
       },
       connections: this.#connections(),
     };
@@ -328,7 +342,7 @@ export class Agent implements Disposable {
       case 'token':
         this.events.publish({
           event: 'token',
-          token: { ...event.token } as Result<'tokens.list'>['tokens'][number],
+          token: { ...event.token },
         });
         return;
       case 'lease-opened':

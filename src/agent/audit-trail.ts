@@ -6,14 +6,13 @@ import { checkpointEnvelope, checkpointMessage, checkpointPayload } from '../aud
 import type { AuditEntry } from '../audit/chain.js';
 import { firstOrderHash } from '../audit/order-hash.js';
 import { CHECKPOINT_TYPE, type Checkpoint } from '../audit/record.js';
-import { AgentError, asAgentError } from '../errors/agent-error.js';
+import { AgentError } from '../errors/agent-error.js';
 import type { LeafRecord } from '../keys/key-record.js';
 import type { KeeperStatus, OrderCount, PendingOrder, Signed } from '../keeper/wire.js';
 import type { AuditLog } from '../state/audit-log.js';
 import type { KeeperLink } from './keeper-link.js';
+import { orderOwn } from './own-order.js';
 
-const CHECKPOINT_KIND = `dsse:${CHECKPOINT_TYPE}`;
-const CHECKPOINT_DEADLINE_MS = 5_000;
 const LOOK_EVERY_MS = 1_000;
 
 export interface AuditTrailOptions {
@@ -131,38 +130,17 @@ export class AuditTrail implements Disposable {
       ordersHash: this.#orders.hash,
     };
     const payload = checkpointPayload(facts);
-    await this.#order(leaf, checkpointMessage(payload), (signed) => ({
-      type: 'checkpoint',
-      order: signed.order,
-      dsse: checkpointEnvelope(payload, leaf, signed.signature),
-    }));
+    await orderOwn(this.#options.keeper, {
+      signer: leaf,
+      payloadType: CHECKPOINT_TYPE,
+      message: checkpointMessage(payload),
+      onSigned: (signed) => {
+        const dsse = checkpointEnvelope(payload, leaf, signed.signature);
+        this.stageOrder({ type: 'checkpoint', order: signed.order, dsse }, signed);
+      },
+    });
     await this.log.flush();
     this.acknowledge();
     this.#options.onSealed(seq);
-  }
-
-  #order(leaf: LeafRecord, message: Buffer, entry: (signed: Signed) => AuditEntry): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#options.keeper.order(
-        {
-          keyId: Buffer.from(leaf.keyId, 'hex').toString('latin1'),
-          kind: CHECKPOINT_KIND,
-          blind: false,
-          deadlineMs: CHECKPOINT_DEADLINE_MS,
-          message,
-        },
-        {
-          onSigned: (signed) => {
-            try {
-              this.stageOrder(entry(signed), signed);
-              resolve();
-            } catch (error) {
-              reject(asAgentError(error));
-            }
-          },
-          onRefused: reject,
-        },
-      );
-    });
   }
 }

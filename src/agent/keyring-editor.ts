@@ -14,13 +14,12 @@ import {
 import { emptyRecords } from '../keys/keyring-change.js';
 import { keyNameOf } from '../keys/key-name.js';
 import type { Keyring } from '../keys/keyring.js';
-import type { Signed } from '../keeper/wire.js';
 import type { KeyringFile } from '../state/keyring-file.js';
 import type { AuditTrail } from './audit-trail.js';
 import type { KeeperLink } from './keeper-link.js';
 import type { KeyBook } from './key-book.js';
+import { orderOwn } from './own-order.js';
 
-const ORDER_DEADLINE_MS = 30_000;
 /** Names the agent itself where a rule of the policy would stand. */
 const AGENT_RULE = 'agent';
 
@@ -75,37 +74,26 @@ export class KeyringEditor {
   async #sign(part: UnsignedPart, signer: RootRecord | LeafRecord): Promise<KeyringEnvelope> {
     const { keeper, trail } = this.#parts;
     trail.requireWritable();
-    const kind = `dsse:${part.payloadType}`;
-    const signed = await new Promise<Signed>((resolve, reject) => {
-      keeper.order(
-        {
-          keyId: Buffer.from(signer.keyId, 'hex').toString('latin1'),
-          kind,
-          blind: false,
-          deadlineMs: ORDER_DEADLINE_MS,
-          message: part.pae,
-        },
-        {
-          onSigned: (answer) => {
-            trail.stageOrder(
-              {
-                type: 'sign',
-                peer: agentPeer(),
-                key: keyNameOf(signer),
-                keyId: signer.keyId,
-                kind,
-                rule: AGENT_RULE,
-                summary: ['keyring of this agent'],
-                hash: answer.messageHash,
-                order: answer.order,
-              },
-              answer,
-            );
-            resolve(answer);
+    const signed = await orderOwn(keeper, {
+      signer,
+      payloadType: part.payloadType,
+      message: part.pae,
+      onSigned: (answer) => {
+        trail.stageOrder(
+          {
+            type: 'sign',
+            peer: agentPeer(),
+            key: keyNameOf(signer),
+            keyId: signer.keyId,
+            kind: `dsse:${part.payloadType}`,
+            rule: AGENT_RULE,
+            summary: ['keyring of this agent'],
+            hash: answer.messageHash,
+            order: answer.order,
           },
-          onRefused: reject,
-        },
-      );
+          answer,
+        );
+      },
     });
     await trail.flush();
     return envelopeOf(part, signer, signed.signature);

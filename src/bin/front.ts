@@ -54,7 +54,6 @@ await runStart(async () => {
     agent,
     listenFd: LISTEN_FD,
     socketPath: places.socket,
-    uids: new Set([ownerUid, ...config.allowUids]),
     note,
   });
   const stop = async (): Promise<void> => {

@@ -24,8 +24,7 @@ describe('the house of this project', () => {
       ({ file, text }) => file.startsWith('agent/') && text.includes('keeper.order('),
     );
     expect(orderers.map(({ file }) => file)).toEqual([
-      'agent/audit-trail.ts',
-      'agent/keyring-editor.ts',
+      'agent/own-order.ts',
       'agent/sign.ts',
     ]);
     const walls = architecture.slice(architecture.indexOf('Walls:'));

@@ -19,8 +19,6 @@ export interface ControlServerOptions {
   /** Listening socket made by the keeper. */
   readonly listenFd: number;
   readonly socketPath: string;
-  /** Uids that may connect. */
-  readonly uids: ReadonlySet<number>;
   readonly note: (what: string, facts: Readonly<Record<string, string | number>>) => void;
 }
 
@@ -105,7 +103,7 @@ export class ControlServer {
     try {
       const { pid, uid, gid } = peerOf(socket);
       const peer: Peer = { pid, uid, gid, exe: peerLabel(pid), socket: this.#options.socketPath };
-      if (!this.#options.uids.has(uid)) {
+      if (!this.#options.agent.admits(peer)) {
         return { peer, refusal: new AgentError('peer.uid-refused', { details: { uid } }) };
       }
       if ((this.#byUid.get(uid) ?? 0) >= LIMITS.connectionsPerUid) {
