@@ -233,6 +233,16 @@ describe('a token that goes away or lies', () => {
     await expect(host.call('evaluatePrf', deriving, Buffer.alloc(65, 4))).rejects.toThrow();
   });
 
+  it('must not ask for the PIN at each signature, because nobody keeps it', async () => {
+    faulty.behave({ key: 'asks-always' });
+    await using host = newHost();
+    await expect(untilSigned(host)).rejects.toMatchObject({
+      code: 'token.unsupported',
+      details: { attribute: 'CKA_ALWAYS_AUTHENTICATE' },
+    });
+    expect(faulty.log()).toEqual(['C_Login']);
+  });
+
   it('must keep to the template: a key that was readable once is taken off again', async () => {
     faulty.behave({ key: 'was-readable' });
     await using host = newHost();

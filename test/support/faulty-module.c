@@ -239,6 +239,7 @@ static CK_RV get_attribute(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, C
     case CKA_DERIVE: return put(attributes, is_planned("key", "derive") ? &yes : &no, sizeof yes);
     case CKA_SIGN: return put(attributes, is_planned("key", "derive") ? &no : &yes, sizeof yes);
     case CKA_NEVER_EXTRACTABLE: return put(attributes, is_planned("key", "was-readable") ? &no : &yes, sizeof yes);
+    case CKA_ALWAYS_AUTHENTICATE: return put(attributes, is_planned("key", "asks-always") ? &yes : &no, sizeof yes);
     case CKA_SENSITIVE:
     case CKA_ALWAYS_SENSITIVE:
     case CKA_LOCAL: return put(attributes, &yes, sizeof yes);

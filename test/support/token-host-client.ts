@@ -25,9 +25,9 @@ export class TokenHostClient implements AsyncDisposable {
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 1;
 
-  constructor(environment: Readonly<Record<string, string>> = {}) {
+  constructor(environment: Readonly<Record<string, string>> = {}, entry: string = ENTRY) {
     const [ours, theirs] = nativeShims().socketPair();
-    this.child = spawn(process.execPath, [...SCRUBBED_NODE_FLAGS, ENTRY], {
+    this.child = spawn(process.execPath, [...SCRUBBED_NODE_FLAGS, entry], {
       stdio: ['ignore', 'inherit', 'inherit', theirs],
       env: { ...environment, TOUCHSTONE_PARENT: String(process.pid) },
     });

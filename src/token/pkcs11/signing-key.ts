@@ -7,7 +7,7 @@ import { verifySignature } from '../../crypto/verify.js';
 import type { KeyReference, TokenKey } from '../token.js';
 import { CKK_EC, CKM_EC_KEY_PAIR_GEN, CKM_ECDSA, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY } from './cryptoki.js';
 import { KEPT_ON_TOKEN, P256_PARAMS, requireFlags } from './key-attributes.js';
-import { destroyObject, findKeyObject, nameAttributes, requireFreeName } from './objects.js';
+import { destroyObject, findKeyObject, nameAttributes, readFlag, requireFreeName } from './objects.js';
 import { encodePoint, readPublicHalf } from './public-half.js';
 import { driverCall } from './rv.js';
 import type { Pkcs11Session } from './session.js';
@@ -114,6 +114,12 @@ export function signDigest(session: Pkcs11Session, handle: Handle, digest: Buffe
 
 function requireSigningKey(session: Pkcs11Session, object: Handle, key: KeyReference): void {
   requireFlags(session, object, key, 'sign', SIGNS_ONLY);
+  if (readFlag(session, object, 'CKA_ALWAYS_AUTHENTICATE') !== true) return;
+  // No process keeps a PIN after login, so nobody could answer.
+  throw new AgentError('token.unsupported', {
+    message: `key "${key.label}": the token asks for the PIN at each signature`,
+    details: { label: key.label, id: key.id, attribute: 'CKA_ALWAYS_AUTHENTICATE' },
+  });
 }
 
 function createObject(session: Pkcs11Session, values: AttributeValues): Handle {
