@@ -27,10 +27,11 @@ function keyRows(
   payload: Buffer,
   depths: readonly number[],
 ): Row[] {
+  const words = prefix === 'us' ? 'us, durability os' : 'us, durability fsync';
   return KEYS.flatMap((key) => {
     const rows = depths.map((depth): Row => ({
       id: `${prefix}-${key.id}-${depth}`,
-      label: `${prefix}, ${key.label}, depth ${depth}`,
+      label: `${words}, ${key.label}, depth ${depth}`,
       unit: 'sign/s',
       async measure(seconds) {
         await connection.prepare(key.name, IMAGE_KIND, payload, 1);
@@ -39,7 +40,7 @@ function keyRows(
     }));
     const batch: Row = {
       id: `${prefix}-${key.id}-batch`,
-      label: `${prefix}, ${key.label}, batches of ${BATCH}`,
+      label: `${words}, ${key.label}, batches of ${BATCH}`,
       unit: 'sign/s',
       async measure(seconds) {
         await connection.prepare(key.name, IMAGE_KIND, payload, BATCH);

@@ -15,6 +15,13 @@ const IMAGE_KEY = `${REPOSITORY}#cosign`;
 const FILE_KEY = 'touchstone/release#ssh';
 const SIGNER = 'release@quickstart.example';
 
+/** What is used of `touchstone audit verify --json`. */
+interface AuditVerdict {
+  readonly lines: number;
+  readonly signed: number;
+  readonly unsealed: number;
+}
+
 let stepNumber = 0;
 
 /** One line per step, printed when the step is done: what happened, and what can be seen of it. */
@@ -125,35 +132,36 @@ async function signTarball(agent: DemoAgent): Promise<void> {
   await mustFail('ssh-keygen', check, flipLastByte(bytes));
 }
 
-async function finish(agent: DemoAgent): Promise<void> {
+async function verifyAudit(agent: DemoAgent): Promise<void> {
   await step(
-    'verified the audit log',
-    () => agent.must(['audit', 'verify']),
-    (said) => said.trim().split('\n')[0] ?? '',
+    'verified the audit log, from its files and the public audit key alone',
+    async () => JSON.parse(await agent.must(['audit', 'verify', '--json'])) as AuditVerdict,
+    ({ lines, signed, unsealed }) => `${lines} lines, ${signed} signatures, ${unsealed} lines not sealed`,
   );
+}
+
+async function finish(agent: DemoAgent): Promise<void> {
   const left = await step(
     'stopped the agent',
     () => agent.stop(),
     (pids) => `${pids.length} processes left`,
   );
   if (left.length > 0) throw new Error(`still running: ${left.join(', ')}`);
+  await verifyAudit(agent);
 }
 
 async function keep(agent: DemoAgent): Promise<void> {
-  await step(
-    'verified the audit log',
-    () => agent.must(['audit', 'verify']),
-    (said) => said.trim().split('\n')[0] ?? '',
-  );
+  await verifyAudit(agent);
   const variables = { CONFIG: agent.configFile, STATE: agent.stateDir, SOCK: agent.socket };
   const exports = Object.entries(variables).map(([name, value]) => `export TOUCHSTONE_${name}=${value}`);
   process.stdout.write(
     [
-      '\nThe agent keeps running. To talk to it:',
+      '\nThe agent keeps running. To talk to it:\n',
       ...exports,
       `alias touchstone="node ${TOUCHSTONE}"`,
       'touchstone agent status',
-      `\nThe PIN of the token is in ${agent.pinFile}. To end it: touchstone agent stop; rm -r ${agent.folder}\n`,
+      `\nThe PIN of the token is in ${agent.pinFile}.`,
+      `To end it: touchstone agent stop; rm -r ${agent.folder}\n\n`,
     ].join('\n'),
   );
 }
