@@ -8,7 +8,7 @@ import { AgentError } from '../errors/agent-error.js';
 /** `sun_path` of a Unix socket address on Linux holds 108 bytes with the closing zero. */
 export const MAX_SOCKET_PATH_BYTES = 107;
 
-export const SOCKET_NAME = 'agent.sock';
+const SOCKET_NAME = 'agent.sock';
 
 export interface PathInputs {
   readonly env: Readonly<Record<string, string | undefined>>;

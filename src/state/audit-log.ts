@@ -8,13 +8,14 @@ import { join } from 'node:path';
 import { linkEntry, type AuditEntry } from '../audit/chain.js';
 import { readCheckpoint } from '../audit/checkpoint.js';
 import type { AuditQuery } from '../audit/query.js';
+import type { RecordedOrder } from '../audit/order-tally.js';
 import { segmentName, segmentNumber, segmentsAmong } from '../audit/segment-name.js';
 import { AgentError } from '../errors/agent-error.js';
 import { errnoOf } from '../platform/errno.js';
 import { AppendLog } from '../platform/store/append-log.js';
 import { syncFolder } from '../platform/store/atomic-file.js';
 import { readAuditHead, writeAuditHead } from './audit-head-file.js';
-import { advancePosition, EMPTY_POSITION, type AuditPosition } from './audit-position.js';
+import { advancePosition, EMPTY_POSITION, orderOf, type AuditPosition } from './audit-position.js';
 import { queryAudit, type AuditPage } from './audit-reader.js';
 import { walkTail } from './audit-tail.js';
 import { GroupCommit, type Durability } from './group-commit.js';
@@ -41,7 +42,7 @@ export type CheckpointReason = 'lines' | 'time' | 'rotation';
 interface StagedLine {
   readonly position: AuditPosition;
   /** The order that must not stay without a record. */
-  readonly order?: { readonly order: number; readonly keyId: string; readonly hash: string };
+  readonly order: RecordedOrder | undefined;
 }
 
 export class AuditLog implements Disposable {
@@ -226,7 +227,7 @@ export class AuditLog implements Disposable {
     const time = entry.type === 'checkpoint' ? readCheckpoint(entry.dsse).checkpoint.time : this.timestamp();
     const { text, head } = linkEntry(this.#position.head, time, entry);
     this.#position = advancePosition(this.#position, head, entry);
-    this.#commit.push(text, { position: this.#position, ...orderOf(entry) });
+    this.#commit.push(text, { position: this.#position, order: orderOf(entry) });
     if (entry.type === 'checkpoint') this.#checkpointAt = this.#options.clock();
     return head.seq;
   }
@@ -340,21 +341,4 @@ function missingFile(path: string): AgentError {
 
 function continueEntry(segment: number): AuditEntry {
   return { type: 'continue', file: segmentName(segment - 1) };
-}
-
-function orderOf(entry: AuditEntry): Pick<StagedLine, 'order'> {
-  switch (entry.type) {
-    case 'sign':
-    case 'unreleased':
-      return { order: { order: entry.order, keyId: entry.keyId, hash: entry.hash } };
-    case 'checkpoint': {
-      const { keyId, hash } = readCheckpoint(entry.dsse);
-      return { order: { order: entry.order, keyId, hash } };
-    }
-    case 'refuse':
-    case 'start':
-    case 'act':
-    case 'continue':
-      return {};
-  }
 }

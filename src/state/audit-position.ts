@@ -1,7 +1,7 @@
 /** Where a log stands after a line: enough to go on, to fall back to, and to remember beside the log. */
-import { EMPTY_HEAD, type ChainHead } from '../audit/chain.js';
+import { EMPTY_HEAD, type AuditEntry, type ChainHead } from '../audit/chain.js';
 import { readCheckpoint } from '../audit/checkpoint.js';
-import type { AuditEntry } from '../audit/chain.js';
+import type { RecordedOrder } from '../audit/order-tally.js';
 
 export interface AuditPosition {
   readonly head: ChainHead;
@@ -34,5 +34,23 @@ export function advancePosition(before: AuditPosition, head: ChainHead, entry: A
     case 'act':
     case 'continue':
       return { ...before, head };
+  }
+}
+
+/** The order that an entry records, if any: it must never stay without a record. */
+export function orderOf(entry: AuditEntry): RecordedOrder | undefined {
+  switch (entry.type) {
+    case 'sign':
+    case 'unreleased':
+      return { order: entry.order, keyId: entry.keyId, hash: entry.hash };
+    case 'checkpoint': {
+      const { keyId, hash } = readCheckpoint(entry.dsse);
+      return { order: entry.order, keyId, hash };
+    }
+    case 'refuse':
+    case 'start':
+    case 'act':
+    case 'continue':
+      return undefined;
   }
 }

@@ -11,8 +11,8 @@ import { firstOrderHash, nextOrderHash } from '../../src/audit/order-hash.js';
 import { keyIdOf } from '../../src/crypto/key-id.js';
 
 export const PEER = { uid: 1000, gid: 1000, pid: 4242, exe: '/usr/bin/touchstone' } as const;
-export const INSTANCE = '000102030405060708090a0b0c0d0e0f';
-export const START_TIME = '2026-03-01T12:00:00Z';
+const INSTANCE = '000102030405060708090a0b0c0d0e0f';
+const START_TIME = '2026-03-01T12:00:00Z';
 
 /** The audit leaf, outside our own crypto. */
 export class AuditSigner {
