@@ -241,20 +241,20 @@ export class SignJob {
     this.#signatures[at] = { signature: signed.signature.toString('base64'), keyId, auditId };
     this.#missing -= 1;
     if (this.#missing > 0) {
-      trail.flushQuietly();
+      trail.flush().catch(this.#onUnlogged);
       return;
     }
     trail.flush().then(this.#release, this.#onUnlogged);
   }
 
   #line(item: Admitted, signed: Signed): AuditEntry {
-    const { uid, gid, pid, exe } = this.#call.peer;
     const { key, kind, statement, rule } = item;
     if (this.#admitted.length > 1) this.#group ??= this.#parts.trail.log.nextSequence;
     return {
       type: 'sign',
       group: this.#group,
-      peer: exe === undefined ? { uid, gid, pid } : { uid, gid, pid, exe },
+      // The same object for each line of a connection: its text is made once.
+      peer: this.#call.peer,
       key: key.name,
       keyId: key.record.keyId,
       kind,
@@ -302,11 +302,10 @@ export class SignJob {
 }
 
 function refusal(peer: Peer, request: SignRequest | undefined, error: AgentError): AuditEntry {
-  const { uid, gid, pid, exe } = peer;
   const rule = error.details?.['rule'];
   return {
     type: 'refuse',
-    peer: exe === undefined ? { uid, gid, pid } : { uid, gid, pid, exe },
+    peer,
     key: printable(request?.key ?? '', 512),
     kind: printable(request?.kind ?? '', 256),
     code: error.code,

@@ -11,6 +11,7 @@ import { AgentError, asAgentError } from '../../errors/agent-error.js';
 import { LIMITS } from '../../protocol/limits.js';
 import { METHODS, type MethodName, type Params, type Result } from '../../protocol/methods.js';
 import { parseMessage, type RequestId, type RpcRequest } from './message.js';
+import { encodeTextFrames } from './text-frames.js';
 
 /** Bytes of requests that may be in work for one connection before it is paused. */
 const MAX_WORK_BYTES = 4 * 1024 * 1024;
@@ -30,7 +31,7 @@ export class ControlConnection {
   readonly #greeting: NodeJS.Timeout;
   #workBytes = 0;
   #paused = false;
-  #corked = false;
+  #outgoing: string[] = [];
   #greeted = false;
   #alive = true;
   #unsubscribe: (() => void) | undefined;
@@ -227,20 +228,19 @@ export class ControlConnection {
     );
   }
 
-  /** Replies of one turn leave in one write. */
+  /** Messages of one turn leave in one write. */
   #send(text: string): void {
-    if (this.#websocket.readyState !== this.#websocket.OPEN) return;
-    if (!this.#corked) {
-      this.#corked = true;
-      this.#stream.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        this.#stream.uncork();
-        this.#pauseIfBehind();
-      });
-    }
-    this.#websocket.send(text);
+    if (this.#outgoing.length === 0) process.nextTick(this.#writeOutgoing);
+    this.#outgoing.push(text);
   }
+
+  readonly #writeOutgoing = (): void => {
+    const texts = this.#outgoing;
+    this.#outgoing = [];
+    if (this.#websocket.readyState !== this.#websocket.OPEN) return;
+    this.#stream.write(encodeTextFrames(texts));
+    this.#pauseIfBehind();
+  };
 
   #pauseIfBehind(): void {
     if (this.#paused) return;

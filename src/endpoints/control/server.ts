@@ -7,11 +7,10 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { Agent } from '../../agent/agent.js';
-import type { Peer } from '../../agent/peer.js';
-import { AgentError, asAgentError } from '../../errors/agent-error.js';
-import type { ExitWatch } from '../../platform/native-shims.js';
-import { peerLabel, peerOf, watchPeerExit } from '../../platform/peer.js';
+import { AgentError } from '../../errors/agent-error.js';
 import { LIMITS, SUBPROTOCOL } from '../../protocol/limits.js';
+import { Callers, type Caller, type Note } from '../callers.js';
+import type { Endpoint } from '../stream-server.js';
 import { ControlConnection } from './connection.js';
 
 export interface ControlServerOptions {
@@ -19,25 +18,20 @@ export interface ControlServerOptions {
   /** Listening socket made by the keeper. */
   readonly listenFd: number;
   readonly socketPath: string;
-  readonly note: (what: string, facts: Readonly<Record<string, string | number>>) => void;
+  readonly note: Note;
 }
 
-/** A caller between connect and upgrade. */
-interface Caller {
-  readonly peer: Peer | undefined;
-  readonly refusal: AgentError | undefined;
-}
-
-export class ControlServer {
+export class ControlServer implements Endpoint {
   readonly #options: ControlServerOptions;
   readonly #http: Server;
   readonly #websockets: WebSocketServer;
-  readonly #callers = new WeakMap<Duplex, Caller>();
+  readonly #callers: Callers;
+  readonly #known = new WeakMap<Duplex, Caller>();
   readonly #connections = new Set<ControlConnection>();
-  readonly #byUid = new Map<number, number>();
 
   constructor(options: ControlServerOptions) {
     this.#options = options;
+    this.#callers = new Callers(options);
     this.#websockets = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -51,12 +45,15 @@ export class ControlServer {
     });
     this.#http.headersTimeout = LIMITS.helloMs;
     this.#http.on('connection', (socket: Socket) => {
-      this.#onConnection(socket);
+      this.#known.set(socket, this.#callers.receive(socket));
     });
     this.#http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       this.#onUpgrade(request, socket, head);
     });
-    options.agent.countConnections(() => this.#connections.size);
+  }
+
+  get connections(): number {
+    return this.#connections.size;
   }
 
   listen(): Promise<void> {
@@ -78,45 +75,8 @@ export class ControlServer {
     for (const connection of this.#connections) connection.close();
   }
 
-  #onConnection(socket: Socket): void {
-    const caller = this.#identify(socket);
-    this.#callers.set(socket, caller);
-    const { peer } = caller;
-    if (peer === undefined) return;
-    this.#byUid.set(peer.uid, (this.#byUid.get(peer.uid) ?? 0) + 1);
-    let watch: ExitWatch | undefined;
-    socket.once('close', () => {
-      watch?.close();
-      this.#byUid.set(peer.uid, (this.#byUid.get(peer.uid) ?? 1) - 1);
-    });
-    try {
-      watch = watchPeerExit(socket, () => {
-        socket.destroy();
-      });
-    } catch (error) {
-      this.#options.note('caller cannot be watched', { pid: peer.pid, reason: asAgentError(error).message });
-      socket.destroy();
-    }
-  }
-
-  #identify(socket: Socket): Caller {
-    try {
-      const { pid, uid, gid } = peerOf(socket);
-      const peer: Peer = { pid, uid, gid, exe: peerLabel(pid), socket: this.#options.socketPath };
-      if (!this.#options.agent.admits(peer)) {
-        return { peer, refusal: new AgentError('peer.uid-refused', { details: { uid } }) };
-      }
-      if ((this.#byUid.get(uid) ?? 0) >= LIMITS.connectionsPerUid) {
-        return { peer, refusal: new AgentError('limits.connections', { details: { uid } }) };
-      }
-      return { peer, refusal: undefined };
-    } catch (error) {
-      return { peer: undefined, refusal: asAgentError(error) };
-    }
-  }
-
   #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const caller = this.#callers.get(socket);
+    const caller = this.#known.get(socket);
     const refusal =
       caller?.refusal ??
       (request.headers.origin === undefined ? undefined : new AgentError('peer.origin-refused'));
