@@ -14,8 +14,7 @@ const READ_BYTES = 64;
 export async function readPinFromTerminal(prompt: string, timeoutMs: number): Promise<Buffer> {
   const fd = openTerminal();
   try {
-    writeSync(fd, prompt);
-    return await readLine(fd, timeoutMs);
+    return await readLine(fd, prompt, timeoutMs);
   } finally {
     writeSync(fd, '\n');
     closeSync(fd);
@@ -44,7 +43,7 @@ function openTerminal(): number {
   }
 }
 
-function readLine(fd: number, timeoutMs: number): Promise<Buffer> {
+function readLine(fd: number, prompt: string, timeoutMs: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const line = new PinLine();
     const buffer = Buffer.alloc(READ_BYTES);
@@ -92,7 +91,9 @@ function readLine(fd: number, timeoutMs: number): Promise<Buffer> {
     terminal.on('end', () => {
       fail(new AgentError('usage.interrupted', { message: 'asking for the PIN: the terminal went away' }));
     });
+    // Echo is off before anybody is asked: what is typed at once must not show either.
     terminal.setRawMode(true);
+    writeSync(fd, prompt);
     terminal.resume();
   });
 }
