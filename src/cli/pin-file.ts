@@ -25,6 +25,12 @@ export function readPinFile(path: string, uid: number): Buffer {
 /** Reads a PIN from a descriptor that whoever started us left open; closes it. */
 export function readPinDescriptor(fd: number): Buffer {
   const what = `--pin-fd ${fd}`;
+  if (!isReadable(fd)) {
+    throw new AgentError('usage.file', {
+      message: `${what}: whoever started this program left no such descriptor open`,
+      hint: 'open it in the same command, for example "--pin-fd 3 3< FILE"',
+    });
+  }
   if (isatty(fd)) {
     throw new AgentError('usage.invalid', {
       message: `${what}: a terminal would show the PIN`,
@@ -35,6 +41,16 @@ export function readPinDescriptor(fd: number): Buffer {
     return readPin(fd, what);
   } finally {
     if (fd > 2) closeSync(fd);
+  }
+}
+
+/** A number that was not passed on may be a descriptor of the runtime itself: those are neither files, pipes nor terminals. */
+function isReadable(fd: number): boolean {
+  try {
+    const facts = fstatSync(fd);
+    return facts.isFile() || facts.isFIFO() || facts.isSocket() || facts.isCharacterDevice();
+  } catch {
+    return false;
   }
 }
 

@@ -10,7 +10,7 @@ import { renderTable } from '../table.js';
 
 interface Shown {
   readonly name: string;
-  readonly value: string | number | boolean | readonly number[];
+  readonly value: string | number | boolean | readonly (number | string)[];
   readonly origin: string;
 }
 

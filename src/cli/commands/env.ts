@@ -1,17 +1,29 @@
 /** `touchstone env`: shell lines that let other programs find the agent. */
+import { existsSync } from 'node:fs';
+import { socketPlaces } from '../../config/sockets.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
 import { placesOf } from '../places.js';
+import { readConfig } from './config-show.js';
 
-const VARIABLE = 'TOUCHSTONE_SOCK';
+const CONTROL = 'TOUCHSTONE_SOCK';
+const SSH_AGENT = 'SSH_AUTH_SOCK';
 
 /** For the shell that was asked for, else the one in $SHELL. */
 export async function env(context: CliContext, invocation: Invocation): Promise<CommandResult> {
-  const { socket } = await placesOf(context);
-  const json = { [VARIABLE]: socket };
+  const { socket, configFile } = await placesOf(context);
+  const ssh = existsSync(configFile) ? sshSocket(configFile, socket) : undefined;
+  const json = { [CONTROL]: socket, ...(ssh === undefined ? {} : { [SSH_AGENT]: ssh }) };
   if (invocation.options.flag('print-socket')) return { json, text: socket };
   const shell = chosenShell(invocation, context.env['SHELL'] ?? '');
-  return { json, text: assignment(shell, socket) };
+  const lines = Object.entries(json).map(([name, value]) => assignment(shell, name, value));
+  return { json, text: lines.join('\n') };
+}
+
+/** Socket of the SSH agent where touchstone.toml enables it. */
+function sshSocket(configFile: string, control: string): string | undefined {
+  const { config } = readConfig(configFile);
+  return socketPlaces(config, control).find(({ name }) => name === 'ssh-agent')?.path;
 }
 
 type Shell = 'sh' | 'csh' | 'fish';
@@ -23,15 +35,15 @@ function chosenShell(invocation: Invocation, loginShell: string): Shell {
   return loginShell.endsWith('fish') ? 'fish' : 'sh';
 }
 
-function assignment(shell: Shell, value: string): string {
+function assignment(shell: Shell, name: string, value: string): string {
   switch (shell) {
     case 'sh':
-      return `${VARIABLE}=${quote(value)}; export ${VARIABLE};`;
+      return `${name}=${quote(value)}; export ${name};`;
     case 'csh':
       // csh takes "!" as history even inside single quotes.
-      return `setenv ${VARIABLE} ${quote(value).replaceAll('!', '\\!')};`;
+      return `setenv ${name} ${quote(value).replaceAll('!', '\\!')};`;
     case 'fish':
-      return `set -gx ${VARIABLE} '${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}';`;
+      return `set -gx ${name} '${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}';`;
   }
 }
 
