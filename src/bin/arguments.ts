@@ -1,5 +1,6 @@
 /** Arguments that keeper and front get from the process that starts them; people use `touchstone agent run`. */
 import { parseArgs } from 'node:util';
+import { SOCKET_NAMES, type SocketName } from '../config/sockets.js';
 import { asAgentError, AgentError } from '../errors/agent-error.js';
 import type { LogLevel } from '../platform/log.js';
 
@@ -9,6 +10,15 @@ export interface ProcessArguments {
   readonly socket: string;
   readonly allowRoot: boolean;
   readonly logLevel: LogLevel | undefined;
+  /** Inherited listening sockets; the front's alone. */
+  readonly listen: readonly InheritedSocket[];
+}
+
+export interface InheritedSocket {
+  readonly name: SocketName;
+  readonly fd: number;
+  /** Absolute path it is bound to. */
+  readonly path: string;
 }
 
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
@@ -23,6 +33,7 @@ export function processArguments(argv: readonly string[]): ProcessArguments {
       socket: { type: 'string' },
       'allow-root': { type: 'boolean', default: false },
       'log-level': { type: 'string' },
+      listen: { type: 'string', multiple: true, default: [] },
     },
   });
   const { config, state, socket } = values;
@@ -35,7 +46,18 @@ export function processArguments(argv: readonly string[]): ProcessArguments {
     socket,
     allowRoot: values['allow-root'],
     logLevel: LEVELS.find((level) => level === values['log-level']),
+    listen: values.listen.map(inheritedSocket),
   };
+}
+
+/** `NAME=FD:PATH`. */
+function inheritedSocket(text: string): InheritedSocket {
+  const [, written, fd, path] = /^([a-z0-9-]+)=(\d{1,4}):(\/.*)$/.exec(text) ?? [];
+  const name = SOCKET_NAMES.find((known) => known === written);
+  if (name === undefined || fd === undefined || path === undefined) {
+    throw new AgentError('usage.invalid', { message: '--listen: write NAME=FD:PATH' });
+  }
+  return { name, fd: Number(fd), path };
 }
 
 /** Runs the start of a process; what stops it is told on stderr in the form the CLI reads. */

@@ -1,18 +1,19 @@
-/** Entry of the front, started by the keeper with its pipe on fd 3 and the listening socket on fd 4. */
+/** Entry of the front, started by the keeper with its pipe on fd 3 and the listening sockets from fd 4 on. */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Agent } from '../agent/agent.js';
 import { parseConfig } from '../config/document.js';
+import type { Note } from '../endpoints/callers.js';
 import { ControlServer } from '../endpoints/control/server.js';
+import type { Endpoint } from '../endpoints/stream-server.js';
 import { hardenThisProcess } from '../platform/hardening.js';
 import { createLogger, logLevelOf } from '../platform/log.js';
 import { ensurePrivateFolder } from '../platform/store/private-folder.js';
 import { AuditLog } from '../state/audit-log.js';
 import { packageVersion } from '../cli/version.js';
-import { processArguments, runStart } from './arguments.js';
+import { processArguments, runStart, type InheritedSocket } from './arguments.js';
 
 const KEEPER_FD = 3;
-const LISTEN_FD = 4;
 /** Time for what is in work when the agent stops, milliseconds. */
 const DRAIN_MS = 3_000;
 
@@ -20,7 +21,7 @@ await runStart(async () => {
   hardenThisProcess({ parent: Number(process.env['TOUCHSTONE_PARENT']) });
   const places = processArguments(process.argv.slice(2));
   const logger = createLogger('front', places.logLevel ?? logLevelOf(process.env));
-  const note = (what: string, facts: Readonly<Record<string, string | number>>): void => {
+  const note: Note = (what, facts) => {
     logger.info(facts, what);
   };
   const config = parseConfig(readFileSync(places.config, 'utf8'), places.config);
@@ -50,19 +51,33 @@ await runStart(async () => {
       void stop();
     },
   });
-  const server = new ControlServer({
-    agent,
-    listenFd: LISTEN_FD,
-    socketPath: places.socket,
-    note,
+  const endpoints = places.listen.flatMap((socket) => {
+    const endpoint = endpointOn(socket, { agent, note });
+    return endpoint === undefined ? [] : [endpoint];
   });
+  agent.countConnections(() => endpoints.reduce((sum, endpoint) => sum + endpoint.connections, 0));
   const stop = async (): Promise<void> => {
-    server.stopAccepting();
+    for (const endpoint of endpoints) endpoint.stopAccepting();
     await agent.drain(DRAIN_MS);
-    server.end();
+    for (const endpoint of endpoints) endpoint.end();
     log[Symbol.dispose]();
     process.exit(0);
   };
-  await server.listen();
-  note('listening', { socket: places.socket });
+  for (const endpoint of endpoints) await endpoint.listen();
+  for (const { name, path } of places.listen) note('listening', { name, socket: path });
 });
+
+/** The door that belongs to a socket. */
+function endpointOn(
+  socket: InheritedSocket,
+  parts: { readonly agent: Agent; readonly note: Note },
+): Endpoint | undefined {
+  const options = { ...parts, listenFd: socket.fd, socketPath: socket.path };
+  switch (socket.name) {
+    case 'control':
+      return new ControlServer(options);
+    case 'ssh-agent':
+    case 'pkcs11':
+      return undefined;
+  }
+}

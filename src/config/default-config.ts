@@ -41,6 +41,17 @@ const SETTINGS = `
 # How long keys stay loaded after "touchstone unlock", and the most anybody may ask for.
 # default-seconds = 28800
 # max-seconds = 86400
+
+[ssh-agent]
+# A socket that speaks the SSH agent protocol, for ssh and git: "touchstone env" prints SSH_AUTH_SOCK.
+# enabled = false
+# socket = "/run/user/1000/touchstone/ssh-agent.sock"
+# certificates = ["/home/user/.ssh/id_touchstone-cert.pub"]
+
+[pkcs11]
+# A socket that speaks the p11-kit protocol, for programs that use PKCS#11.
+# enabled = false
+# socket = "/run/user/1000/touchstone/pkcs11.sock"
 `;
 
 const TOKEN_HEAD = `# One [[token]] per token: name, module (absolute path of the PKCS#11 driver), uri (RFC 7512: token label, serial).

@@ -30,6 +30,18 @@ export interface TokenConfig {
   readonly pin: PinSource;
 }
 
+/** A door for tools that speak a foreign protocol; it has a socket of its own. */
+export interface DoorConfig {
+  readonly enabled: boolean;
+  /** Absolute path; the default name beside the control socket when left out. */
+  readonly socket: string | undefined;
+}
+
+export interface SshAgentConfig extends DoorConfig {
+  /** OpenSSH certificates (`*-cert.pub`) of our keys that are offered beside them, absolute paths. */
+  readonly certificates: readonly string[];
+}
+
 export interface Config {
   readonly version: 1;
   /** Trust domain of every derivation. */
@@ -42,11 +54,14 @@ export interface Config {
   readonly serviceUid: number | undefined;
   readonly audit: { readonly durability: 'fsync' | 'os'; readonly rotateBytes: number };
   readonly lease: { readonly defaultSeconds: number; readonly maxSeconds: number };
+  readonly sshAgent: SshAgentConfig;
+  readonly pkcs11: DoorConfig;
   readonly tokens: readonly TokenConfig[];
 }
 
 const MAX_UID = 2 ** 32 - 2;
 const MAX_TOKENS = 64;
+const MAX_CERTIFICATES = 64;
 const YEAR_SECONDS = 31_536_000;
 
 /** Variables that make another library or script load into the token host. */
@@ -90,6 +105,8 @@ const tokenSchema = z.strictObject({
   pin: pinSchema.optional(),
 });
 
+const door = { enabled: z.boolean().default(false), socket: path.optional() };
+
 const documentSchema = z.strictObject({
   version: z.literal(1, 'not a version this release knows; write version = 1'),
   domain: z
@@ -116,6 +133,10 @@ const documentSchema = z.strictObject({
       path: ['default-seconds'],
       error: 'is more than lease.max-seconds',
     }),
+  'ssh-agent': z
+    .strictObject({ ...door, certificates: z.array(path).max(MAX_CERTIFICATES).default([]) })
+    .prefault({}),
+  pkcs11: z.strictObject(door).prefault({}),
   token: z.array(tokenSchema).max(MAX_TOKENS).default([]).superRefine(checkNames),
 });
 
@@ -159,7 +180,14 @@ function fail(source: Source, code: ErrorCode, issue: SchemaIssue): AgentError {
 }
 
 function checkPaths(source: Source, config: WrittenConfig): void {
-  const paths: [(string | number)[], string | undefined][] = [[['socket'], config.socket]];
+  const paths: [(string | number)[], string | undefined][] = [
+    [['socket'], config.socket],
+    [['ssh-agent', 'socket'], config['ssh-agent'].socket],
+    [['pkcs11', 'socket'], config.pkcs11.socket],
+  ];
+  for (const [index, certificate] of config['ssh-agent'].certificates.entries()) {
+    paths.push([['ssh-agent', 'certificates', index], certificate]);
+  }
   for (const [index, token] of config.token.entries()) {
     paths.push(
       [['token', index, 'module'], token.module],
@@ -200,8 +228,14 @@ function configOf(written: WrittenConfig): Config {
     serviceUid: written['service-uid'],
     audit: { durability: written.audit.durability, rotateBytes: written.audit['rotate-bytes'] },
     lease: { defaultSeconds: written.lease['default-seconds'], maxSeconds: written.lease['max-seconds'] },
+    sshAgent: { ...doorOf(written['ssh-agent']), certificates: written['ssh-agent'].certificates },
+    pkcs11: doorOf(written.pkcs11),
     tokens: written.token.map(tokenOf),
   };
+}
+
+function doorOf(written: WrittenConfig['pkcs11']): DoorConfig {
+  return { enabled: written.enabled, socket: written.socket };
 }
 
 function tokenOf(written: WrittenToken): TokenConfig {

@@ -1,12 +1,12 @@
 /** The configuration as a flat list with where each value comes from: for `touchstone config show --origin`. */
 import { fieldName } from '../encoding/toml-problem.js';
 import { parseToml } from '../encoding/toml.js';
-import type { Config } from './document.js';
+import type { Config, DoorConfig } from './document.js';
 
 export interface Setting {
   /** As written in touchstone.toml: `audit.rotate-bytes`, `token[0].name`. */
   readonly name: string;
-  readonly value: string | number | boolean | readonly number[];
+  readonly value: string | number | boolean | readonly (number | string)[];
   readonly origin: 'config' | 'default';
 }
 
@@ -38,7 +38,17 @@ function valuesOf(config: Config): readonly Entry[] {
     { path: ['audit', 'rotate-bytes'], value: config.audit.rotateBytes },
     { path: ['lease', 'default-seconds'], value: config.lease.defaultSeconds },
     { path: ['lease', 'max-seconds'], value: config.lease.maxSeconds },
+    ...doorValues(config.sshAgent, 'ssh-agent'),
+    { path: ['ssh-agent', 'certificates'], value: config.sshAgent.certificates },
+    ...doorValues(config.pkcs11, 'pkcs11'),
     ...config.tokens.flatMap((token, index) => tokenValues(token, ['token', index])),
+  ];
+}
+
+function doorValues(door: DoorConfig, name: string): readonly Entry[] {
+  return [
+    { path: [name, 'enabled'], value: door.enabled },
+    ...(door.socket === undefined ? [] : [{ path: [name, 'socket'], value: door.socket }]),
   ];
 }
 

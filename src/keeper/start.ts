@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseConfig, type Config, type PinSource } from '../config/document.js';
+import { socketPlaces } from '../config/sockets.js';
 import { AgentError } from '../errors/agent-error.js';
 import { errnoOf } from '../platform/errno.js';
 import { hardenThisProcess } from '../platform/hardening.js';
@@ -12,8 +13,8 @@ import { ensurePrivateFolder } from '../platform/store/private-folder.js';
 import { notifySystemd, readCredential } from '../platform/systemd.js';
 import { KeyringFile } from '../state/keyring-file.js';
 import { PinLedger } from '../state/pin-ledger.js';
-import { openControlSocket } from './control-socket.js';
 import { Keeper } from './keeper.js';
+import { openSockets } from './listening-sockets.js';
 import { FrontSupervisor } from './supervise.js';
 
 export interface KeeperStart {
@@ -39,7 +40,7 @@ export function startKeeper(start: KeeperStart): void {
   const logger = createLogger('keeper', start.logLevel ?? logLevelOf(process.env));
   const config = readConfig(start.configFile);
   ensurePrivateFolder(start.stateDir, 'state');
-  const socket = openControlSocket(start.socket, process.env);
+  const sockets = openSockets(socketPlaces(config, start.socket), process.env);
   const lock = FolderLock.take(start.stateDir);
   let unlocked = false;
   const keeper = new Keeper({
@@ -63,7 +64,7 @@ export function startKeeper(start: KeeperStart): void {
   const supervisor = new FrontSupervisor({
     entry: start.frontEntry,
     args: frontArguments(start),
-    listenFd: socket.fd,
+    sockets,
     onStart: (fd, pid) => {
       logger.info({ front: pid }, 'front started');
       keeper.attach(fd);
@@ -78,7 +79,7 @@ export function startKeeper(start: KeeperStart): void {
     keeper.drain();
     await supervisor.stop(DRAIN_MS);
     keeper.wipe();
-    socket.remove();
+    for (const socket of sockets) socket.remove();
     lock[Symbol.dispose]();
     process.exit(0);
   });

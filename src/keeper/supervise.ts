@@ -3,18 +3,21 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { scrubEnvironment, SCRUBBED_NODE_FLAGS } from '../platform/hardening.js';
 import { nativeShims } from '../platform/native-shims.js';
+import type { ListeningSocket } from './listening-sockets.js';
 
 const PAUSES_MS = [0, 100, 500, 2_000, 5_000] as const;
 /** A front that lived this long was healthy: the next start is immediate again. */
 const HEALTHY_MS = 10_000;
+/** In the front: 0 to 2 as ours, 3 the pipe. */
+const FIRST_SOCKET_FD = 4;
 
 export interface FrontOptions {
   /** Absolute path of the front's entry script. */
   readonly entry: string;
   /** Arguments of the front: places, log level. */
   readonly args: readonly string[];
-  /** The listening control socket, handed over as fd 4. */
-  readonly listenFd: number;
+  /** Handed over from fd 4 on, each with an argument `--listen NAME=FD:PATH`. */
+  readonly sockets: readonly ListeningSocket[];
   /** The keeper's end of a new front's pipe. */
   readonly onStart: (pipeFd: number, pid: number | undefined) => void;
   readonly onExit: (code: number | null, willRestartInMs: number | undefined) => void;
@@ -38,11 +41,13 @@ export class FrontSupervisor {
   start(): void {
     const [ours, theirs] = nativeShims().socketPair();
     const startedAt = Date.now();
+    const { entry, args, sockets } = this.#options;
+    const listen = sockets.map(({ name, path }, at) => `${name}=${FIRST_SOCKET_FD + at}:${path}`);
     const child = spawn(
       process.execPath,
-      [...SCRUBBED_NODE_FLAGS, this.#options.entry, ...this.#options.args],
+      [...SCRUBBED_NODE_FLAGS, entry, ...args, ...listen.flatMap((socket) => ['--listen', socket])],
       {
-        stdio: ['ignore', 'inherit', 'inherit', theirs, this.#options.listenFd],
+        stdio: ['ignore', 'inherit', 'inherit', theirs, ...sockets.map(({ fd }) => fd)],
         env: { ...scrubEnvironment(process.env), TOUCHSTONE_PARENT: String(process.pid) },
       },
     );

@@ -18,6 +18,8 @@ describe('configuration', () => {
       serviceUid: undefined,
       audit: { durability: 'fsync', rotateBytes: 67_108_864 },
       lease: { defaultSeconds: 28_800, maxSeconds: 86_400 },
+      sshAgent: { enabled: false, socket: undefined, certificates: [] },
+      pkcs11: { enabled: false, socket: undefined },
       tokens: [],
     });
     expect(parseConfig(HEAD + TOKEN, FILE).tokens).toEqual([
@@ -43,6 +45,13 @@ rotate-bytes = 4096
 [lease]
 default-seconds = 60
 max-seconds = 120
+[ssh-agent]
+enabled = true
+socket = "/run/s.sock"
+certificates = ["/x/a-cert.pub"]
+[pkcs11]
+enabled = true
+socket = "/run/p.sock"
 ${TOKEN}on-removal = "lock"
 embedded = true
 env = { SOFTHSM2_CONF = "/x/softhsm2.conf" }
@@ -56,6 +65,8 @@ ${TOKEN.replace('"a"', '"b"')}pin = { credential = "touchstone-pin" }
       serviceUid: 998,
       audit: { durability: 'os', rotateBytes: 4096 },
       lease: { defaultSeconds: 60, maxSeconds: 120 },
+      sshAgent: { enabled: true, socket: '/run/s.sock', certificates: ['/x/a-cert.pub'] },
+      pkcs11: { enabled: true, socket: '/run/p.sock' },
     });
     expect(config.tokens[0]).toMatchObject({
       onRemoval: 'lock',
@@ -172,6 +183,20 @@ ${TOKEN.replace('"a"', '"b"')}pin = { credential = "touchstone-pin" }
       7,
       'token[0].pin.credential',
     ],
+    [
+      'a relative socket of a door',
+      `${HEAD}[pkcs11]\nsocket = "p.sock"\n`,
+      'usage.path-relative',
+      4,
+      'pkcs11.socket',
+    ],
+    [
+      'a relative certificate',
+      `${HEAD}[ssh-agent]\ncertificates = ["/a", "b"]\n`,
+      'usage.path-relative',
+      4,
+      'ssh-agent.certificates[1]',
+    ],
     ['a syntax error', `${HEAD}socket = \n`, 'config.invalid', 3, ''],
   ];
 
@@ -217,7 +242,7 @@ describe('default configuration', () => {
   it('shows the true defaults as comments', () => {
     const text = defaultConfig({ domain: 'acme.example', tokens: [] });
     const uncommented = text.replace(
-      /^# (?=(?:allow-uids|durability|rotate-bytes|default-seconds|max-seconds) = )/gm,
+      /^# (?=(?:allow-uids|durability|rotate-bytes|default-seconds|max-seconds|enabled) = )/gm,
       '',
     );
     expect(uncommented).not.toBe(text);
@@ -227,7 +252,7 @@ describe('default configuration', () => {
 
 describe('settings', () => {
   it('tells for every value whether the file or the default gave it', () => {
-    const text = `${HEAD}[audit]\ndurability = "os"\n${TOKEN}env = { A = "b" }\npin = { file = "/p" }\n`;
+    const text = `${HEAD}[audit]\ndurability = "os"\n[ssh-agent]\nenabled = true\nsocket = "/s"\n${TOKEN}env = { A = "b" }\npin = { file = "/p" }\n`;
     const settings = settingsOf(parseConfig(text, FILE), text, FILE);
     const shown = settings.map(({ name, value, origin }) => `${name} = ${JSON.stringify(value)} (${origin})`);
     expect(shown).toEqual([
@@ -238,6 +263,10 @@ describe('settings', () => {
       'audit.rotate-bytes = 67108864 (default)',
       'lease.default-seconds = 28800 (default)',
       'lease.max-seconds = 86400 (default)',
+      'ssh-agent.enabled = true (config)',
+      'ssh-agent.socket = "/s" (config)',
+      'ssh-agent.certificates = [] (default)',
+      'pkcs11.enabled = false (default)',
       'token[0].name = "a" (config)',
       'token[0].module = "/lib/p11.so" (config)',
       'token[0].uri = "pkcs11:token=a" (config)',

@@ -1,6 +1,10 @@
-/** The control socket before anybody is accepted on it: made here, or inherited from systemd, and handed to each front. */
+/**
+ * The agent's sockets before anybody is accepted on them, handed to each front. All are made here, but the control socket may be
+ * inherited from systemd.
+ */
 import { closeSync, constants, ftruncateSync, lstatSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { SocketPlace } from '../config/sockets.js';
 import { AgentError } from '../errors/agent-error.js';
 import { nativeShims } from '../platform/native-shims.js';
 import { ensurePrivateFolder } from '../platform/store/private-folder.js';
@@ -8,24 +12,42 @@ import { listenFds } from '../platform/systemd.js';
 
 const BACKLOG = 128;
 
-export interface ControlSocket {
+export interface ListeningSocket extends SocketPlace {
   readonly fd: number;
   /** Removes what was made here. */
   readonly remove: () => void;
 }
 
 /**
- * @param path absolute
- * @throws AgentError `agent.already-running`, `agent.socket-directory`, `native.call`
+ * Opens every socket, or none.
+ * @throws AgentError `agent.already-running`, `agent.socket-directory`, `agent.socket-path`, `native.call`
  */
-export function openControlSocket(path: string, env: NodeJS.ProcessEnv): ControlSocket {
+export function openSockets(
+  places: readonly SocketPlace[],
+  env: NodeJS.ProcessEnv,
+): readonly ListeningSocket[] {
   const [inherited] = listenFds(env, process.pid);
-  if (inherited !== undefined) return { fd: inherited, remove: () => undefined };
+  const opened: ListeningSocket[] = [];
+  try {
+    for (const place of places) {
+      const fd = place.name === 'control' ? inherited : undefined;
+      opened.push(fd === undefined ? openSocket(place) : { ...place, fd, remove: () => undefined });
+    }
+  } catch (error) {
+    for (const socket of opened) socket.remove();
+    throw error;
+  }
+  return opened;
+}
+
+function openSocket(place: SocketPlace): ListeningSocket {
+  const { path } = place;
   ensurePrivateFolder(dirname(path), 'socket');
   const lock = takeLock(path);
   removeStale(path);
   const fd = nativeShims().listenUnix(path, BACKLOG);
   return {
+    ...place,
     fd,
     remove: () => {
       unlinkSync(path);
@@ -56,7 +78,7 @@ function removeStale(path: string): void {
   if (!facts.isSocket()) {
     throw new AgentError('agent.socket-path', {
       message: `${path} exists and is not a socket`,
-      hint: 'move it away, or choose another path in TOUCHSTONE_SOCK',
+      hint: 'move it away, or choose another path',
       details: { socket: path },
     });
   }
