@@ -143,3 +143,30 @@ describe('the text of the project', () => {
     expect(broken).toEqual([]);
   });
 });
+
+describe('SECURITY.md', () => {
+  const rows = read('SECURITY.md')
+    .split('\n')
+    .filter((line) => /^\| [^|]+ \| \[/.test(line));
+
+  it('names for every claim a test that exists', () => {
+    const missing = rows.flatMap((row) =>
+      [...row.matchAll(/\[[^\]]+\]\((test\/[^)]+)\)((?:,? "[^"]+")+)/g)].flatMap(
+        ([, file = '', titles = '']) =>
+          [...titles.matchAll(/"([^"]+)"/g)]
+            .map((match) => match[1] ?? '')
+            .filter((title) => !existsSync(path.join(PROJECT_ROOT, file)) || !read(file).includes(title))
+            .map((title) => `${file}: ${title}`),
+      ),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  it('has no claim without a test', () => {
+    const claims = read('SECURITY.md')
+      .split('\n')
+      .filter((line) => line.startsWith('| ') && !line.startsWith('| claim'));
+    expect(claims.length).toBeGreaterThan(20);
+    expect(claims.filter((line) => !/\]\(test\/[^)]+\) "/.test(line))).toEqual([]);
+  });
+});
