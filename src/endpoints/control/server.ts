@@ -13,6 +13,9 @@ import { Callers, type Caller, type Note } from '../callers.js';
 import type { Endpoint } from '../stream-server.js';
 import { ControlConnection } from './connection.js';
 
+/** Node looks for handshakes past their deadline this often; its own 30 seconds would be the real deadline otherwise. */
+const CHECK_EVERY_MS = 1_000;
+
 export interface ControlServerOptions {
   readonly agent: Agent;
   /** Listening socket made by the keeper. */
@@ -39,7 +42,7 @@ export class ControlServer implements Endpoint {
       maxPayload: LIMITS.socketFrameBytes,
       handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
     });
-    this.#http = createServer((_request, response) => {
+    this.#http = createServer({ connectionsCheckingInterval: CHECK_EVERY_MS }, (_request, response) => {
       response.writeHead(426, { 'content-type': 'application/json' });
       response.end(JSON.stringify(new AgentError('rpc.request').toData()));
     });
