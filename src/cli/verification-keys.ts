@@ -118,10 +118,12 @@ function sshKeys(text: string, file: string): readonly Buffer[] {
 function keysOfKeyring(keyring: Keyring, name: string): readonly VerificationKey[] {
   const wanted = name.startsWith('pkcs11:') ? undefined : parseKeyName(name);
   const leaves = wanted === undefined ? [] : keyring.leaves().filter((leaf) => isMeant(leaf, wanted));
-  const usable = leaves.filter((leaf) => leaf.state !== 'revoked');
-  // Unknown, revoked, root and URIs: the keyring's own look-up gives the key or the right error.
-  const records: readonly KeyRecord[] = usable.length === 0 ? [keyring.find(name)] : usable;
-  return records.map((record) => {
+  // No leaf of that name: the keyring's own look-up gives root, the key at a URI, or the right error.
+  const records: readonly KeyRecord[] = leaves.length === 0 ? [keyring.find(name)] : leaves;
+  const usable = records.filter((record) => record.usage !== 'sign' || record.state !== 'revoked');
+  if (usable.length === 0)
+    throw new AgentError('key.revoked', { message: `verifying with ${name}: it is revoked` });
+  return usable.map((record) => {
     if (record.publicKey === undefined) {
       throw new AgentError('key.usage', { message: `verifying with ${name}: it has no public key` });
     }

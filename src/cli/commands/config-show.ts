@@ -1,7 +1,7 @@
 /** `touchstone config show`. */
 import { existsSync, readFileSync } from 'node:fs';
 import { parseConfig, type Config } from '../../config/document.js';
-import { settingsOf } from '../../config/settings.js';
+import { settingsOf, type Setting } from '../../config/settings.js';
 import { AgentError } from '../../errors/agent-error.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
@@ -10,7 +10,7 @@ import { renderTable } from '../table.js';
 
 interface Shown {
   readonly name: string;
-  readonly value: string | number | boolean | readonly (number | string)[];
+  readonly value: Setting['value'];
   readonly origin: string;
 }
 

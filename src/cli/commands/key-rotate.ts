@@ -9,6 +9,6 @@ export async function keyRotate(context: CliContext, invocation: Invocation): Pr
   const key = invocation.args[0] ?? '';
   const timeoutMs = requestTimeoutMs(context);
   const result = await withAgent(context, (client) => client.call('keys.rotate', { key }, { timeoutMs }));
-  context.note(`touchstone: ${result.retired.name} is retired`);
+  context.note(`touchstone: ${result.retired.name} is ${result.retired.state}`);
   return { json: result, text: renderKey(result.key) };
 }
