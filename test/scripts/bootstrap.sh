@@ -22,20 +22,21 @@ complain() { printf 'bootstrap: %s\n' "$*" >&2; }
 LOG="$(mktemp "${TMPDIR:-/tmp}/touchstone-bootstrap.XXXXXX")"
 trap 'rm -f "$LOG"' EXIT
 
-# Runs a command quietly: one line with its time, and all it said if it fails. In functions that run as a step
+# Runs a command quietly: one line with its time, and all it said if it fails. In functions that run this way
 # commands are chained with &&: bash ignores `set -e` there.
-step() {
+attempt() {
   local name="$1" begin="$EPOCHREALTIME" status=0
   shift
   "$@" >"$LOG" 2>&1 </dev/null || status=$?
   local micros=$((${EPOCHREALTIME/[.,]/} - ${begin/[.,]/}))
   printf '  %-4s %-34s %5d.%01d s\n' "$([ "$status" -eq 0 ] && echo ok || echo FAIL)" "$name" \
     $((micros / 1000000)) $((micros % 1000000 / 100000))
-  if [ "$status" -ne 0 ]; then
-    cat "$LOG" >&2
-    exit 1
-  fi
+  [ "$status" -eq 0 ] || cat "$LOG" >&2
+  return "$status"
 }
+
+# An attempt that nothing can go on without.
+step() { attempt "$@" || exit 1; }
 
 # --- Node ---------------------------------------------------------------------------------------------------------
 
@@ -178,11 +179,14 @@ build_typescript() { tool typescript/bin/tsc -b tsconfig.json test/tsconfig.prog
 
 # --- modes --------------------------------------------------------------------------------------------------------
 
+# A failing check does not hide what the tests say; the closing line of the run counts it as a failure.
 run_checks() {
-  step 'types of the tests' tool typescript/bin/tsc -p test/tsconfig.json
-  step 'eslint' tool eslint/bin/eslint.js --max-warnings=0 .
-  step 'prettier' tool prettier/bin/prettier.cjs --check .
-  step 'knip' tool knip/bin/knip.js
+  local failed=0
+  attempt 'types of the tests' tool typescript/bin/tsc -p test/tsconfig.json || failed=$((failed + 1))
+  attempt 'eslint' tool eslint/bin/eslint.js --max-warnings=0 . || failed=$((failed + 1))
+  attempt 'prettier' tool prettier/bin/prettier.cjs --check . || failed=$((failed + 1))
+  attempt 'knip' tool knip/bin/knip.js || failed=$((failed + 1))
+  export TOUCHSTONE_FAILED_CHECKS="$failed"
 }
 
 # The trap does not run when the shell is replaced.

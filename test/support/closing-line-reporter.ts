@@ -18,13 +18,15 @@ export interface RunFacts {
   readonly skipped: number;
   /** Files that could not be loaded, and errors that belong to no test. */
   readonly strayErrors: number;
+  /** Checks that ran before the tests and failed: types, eslint, prettier, knip. */
+  readonly failedChecks: number;
   readonly interrupted: boolean;
   readonly ci: boolean;
 }
 
 /** The two numbers of the closing line. */
 export function tallyRun(facts: RunFacts): Tally {
-  const failed = facts.failed + facts.strayErrors + (facts.ci ? facts.skipped : 0);
+  const failed = facts.failed + facts.strayErrors + facts.failedChecks + (facts.ci ? facts.skipped : 0);
   const nothingRan = facts.passed + facts.failed + facts.skipped === 0;
   return { passed: facts.passed, failed: failed === 0 && (nothingRan || facts.interrupted) ? 1 : failed };
 }
@@ -45,6 +47,7 @@ export class ClosingLineReporter implements Reporter {
       failed: count('failed') + count('pending'),
       skipped: count('skipped'),
       strayErrors: errors.length + broken,
+      failedChecks: Number(process.env['TOUCHSTONE_FAILED_CHECKS'] ?? '0'),
       interrupted: reason === 'interrupted',
       ci: process.env['CI'] !== undefined && process.env['CI'] !== 'false',
     });
