@@ -109,7 +109,7 @@ export class KeyBook {
           revokedReason: record.revokedReason,
           homes: record.homes.map((home) => ({ ...home })),
           kinds: [...kindsOfRole(record.role)],
-          loaded: loaded.has(record.keyId),
+          loaded: record.state === 'active' && loaded.has(record.keyId),
         };
     }
   }

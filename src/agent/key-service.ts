@@ -106,11 +106,17 @@ export class KeyService {
     const { keys, editor, loaded } = this.#parts;
     return editor.exclusive(async () => {
       const { keyring } = keys;
-      const old = this.#clientLeaf(name);
+      const old = keyring.newest(name);
+      if (isAgentRole(old.role)) throw new AgentError('key.usage');
       const epoch = nextEpoch(keyring.records, old);
       const { repository, role, algorithm, index } = old;
       const successor = await this.#derived({ repository, role, algorithm, index, epoch });
-      await editor.change((records) => retireAndAdd(records, old.keyId, successor, now()));
+      // A revoked key stays revoked; its successor takes the name all the same.
+      await editor.change((records) =>
+        old.state === 'revoked'
+          ? addLeaf(records, successor)
+          : retireAndAdd(records, old.keyId, successor, now()),
+      );
       this.#note('rotate', peer, { key: keyNameOf(successor), keyId: successor.keyId, retired: old.keyId });
       const covered = await loaded();
       const retired = keys.keyring.byId(old.keyId) ?? old;

@@ -21,6 +21,19 @@ export function findLeaf(name: KeyName, leaves: readonly LeafRecord[]): LeafReco
 }
 
 /**
+ * The record that a rotation starts from: like `findLeaf`, but the newest epoch when a revocation left none active.
+ * @throws AgentError `key.unknown`, `key.ambiguous`
+ */
+export function findNewestLeaf(name: KeyName, leaves: readonly LeafRecord[]): LeafRecord {
+  const written = leaves.filter((leaf) => matchesWhatIsWritten(name, leaf));
+  if (written.length === 0 || written.some((leaf) => leaf.state === 'active')) return findLeaf(name, leaves);
+  const full = withDefaults(name);
+  const exact = written.filter((leaf) => leaf.algorithm === full.algorithm && leaf.index === full.index);
+  const epochs = (exact.length > 0 ? exact : written).map((leaf) => leaf.epoch);
+  return findLeaf({ ...name, epoch: Math.max(...epochs) }, leaves);
+}
+
+/**
  * Like `findLeaf`, for signing.
  * @throws AgentError also `key.retired` or `key.revoked` for a key named with its epoch.
  */

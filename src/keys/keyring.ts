@@ -1,6 +1,6 @@
 /** The keyring in memory: an immutable view of what the root and the audit leaf vouch for. */
 import { AgentError } from '../errors/agent-error.js';
-import { findLeaf, requireActive, resolveLeaf } from './key-lookup.js';
+import { findLeaf, findNewestLeaf, requireActive, resolveLeaf } from './key-lookup.js';
 import { formatKeyName, parseKeyName } from './key-name.js';
 import type { KeyRecord, KeyringAnchor, KeyringRecords, LeafRecord, TokenHome } from './key-record.js';
 import { parseKeyUri, type KeyUri } from './key-uri.js';
@@ -70,6 +70,20 @@ export class Keyring {
     if (plain === root.name) return root;
     if (plain === derivation.name) return derivation;
     return findLeaf(name, this.leaves());
+  }
+
+  /**
+   * Like `find`, for rotation: the newest epoch when a revocation left no active one.
+   * @throws AgentError `key.usage` for root and derivation key, and as `find`
+   */
+  newest(nameOrUri: string): LeafRecord {
+    const name = isUri(nameOrUri) ? undefined : parseKeyName(nameOrUri);
+    const { root, derivation } = this.anchor;
+    const anchored =
+      name === undefined || [root.name, derivation.name].some((own) => own === formatKeyName(name));
+    const record = anchored ? this.find(nameOrUri) : findNewestLeaf(name, this.leaves());
+    if (record.usage !== 'sign') throw new AgentError('key.usage');
+    return record;
   }
 
   #resolve(nameOrUri: string): LeafRecord {

@@ -9,7 +9,13 @@ const text = (max: number): z.ZodString => z.string().min(1).max(max);
 const keyName = text(512).describe('REPOSITORY#ROLE[@EPOCH][~ALGORITHM][:INDEX], or a key URI');
 const base64 = z.string().max(LIMITS.frameBytes).describe('base64, RFC 4648 section 4, padded');
 const algorithm = z.enum(['ecdsa-p256', 'ed25519']);
-const timeoutMs = z.number().int().min(1).max(LIMITS.maxDeadlineMs).optional().describe('milliseconds; default 30000');
+const timeoutMs = z
+  .number()
+  .int()
+  .min(1)
+  .max(LIMITS.maxDeadlineMs)
+  .optional()
+  .describe('milliseconds; default 30000');
 const tokenName = text(64).describe('name of the token in touchstone.toml');
 const empty = z.strictObject({});
 const seconds = z.number().int().min(1).max(31_536_000);
@@ -81,17 +87,33 @@ const signRequest = z.strictObject({
 const leaseParams = {
   keys: z.array(keyName).min(1).max(LIMITS.batch).optional(),
   kinds: z.array(text(256)).min(1).max(64).optional(),
-  uses: z.number().int().min(1).max(2 ** 48).optional(),
+  uses: z
+    .number()
+    .int()
+    .min(1)
+    .max(2 ** 48)
+    .optional(),
   seconds: seconds.optional(),
   blind: z.boolean().optional(),
 } as const;
+
+/** `owner`: only the uid that the agent runs as. `caller`: everybody who is let in. */
+export type Access = 'owner' | 'caller';
+
+interface Method<P extends z.ZodType, R extends z.ZodType> {
+  readonly summary: string;
+  readonly params: P;
+  readonly result: R;
+  readonly access: Access;
+}
 
 function method<P extends z.ZodType, R extends z.ZodType>(
   summary: string,
   params: P,
   result: R,
-): { readonly summary: string; readonly params: P; readonly result: R } {
-  return { summary, params, result };
+  access: Access = 'owner',
+): Method<P, R> {
+  return { summary, params, result, access };
 }
 
 export const METHODS = {
@@ -105,6 +127,7 @@ export const METHODS = {
       uid: z.number().describe('of the caller, as the kernel says'),
       limits: z.record(z.string(), z.number()),
     }),
+    'caller',
   ),
   status: method(
     'The agent at a glance: tokens, leases, keys, audit.',
@@ -120,36 +143,60 @@ export const METHODS = {
       leases: z.array(leaseStatusSchema),
       keys: z.object({ total: z.number(), active: z.number(), loaded: z.number() }),
       orders: z.object({ count: z.number(), hash: z.string() }),
-      audit: z.object({ sequence: z.number(), head: z.string(), unsealed: z.number(), writable: z.boolean() }),
+      audit: z.object({
+        sequence: z.number(),
+        head: z.string(),
+        unsealed: z.number(),
+        writable: z.boolean(),
+      }),
       policy: z.object({ file: z.string(), rules: z.number(), problem: errorData.nullable() }),
       connections: z.number(),
     }),
+    'caller',
   ),
-  'tokens.list': method('Every configured token and its state.', empty, z.object({ tokens: z.array(tokenStatusSchema) })),
+  'tokens.list': method(
+    'Every configured token and its state.',
+    empty,
+    z.object({ tokens: z.array(tokenStatusSchema) }),
+  ),
   'tokens.setup': method(
     'Makes the root and the derivation key on a token, and the keyring.',
     z.strictObject({
       pin: sealedPin,
       backend: z.enum(['ec', 'hmac']).optional(),
-      adopt: z.boolean().optional().describe('take the keys that are already there, for a spare or restored token'),
+      adopt: z
+        .boolean()
+        .optional()
+        .describe('take the keys that are already there, for a spare or restored token'),
       seconds: seconds.optional(),
       useLastTry: text(64).optional(),
     }),
-    z.object({ root: keyInfoSchema, derivation: keyInfoSchema, audit: keyInfoSchema, lease: leaseStatusSchema }),
+    z.object({
+      root: keyInfoSchema,
+      derivation: keyInfoSchema,
+      audit: keyInfoSchema,
+      lease: leaseStatusSchema,
+    }),
   ),
   'keys.list': method(
     'All keys; retired and revoked ones only when asked.',
     z.strictObject({ all: z.boolean().optional() }),
     z.object({ domain: z.string().nullable(), keys: z.array(keyInfoSchema) }),
+    'caller',
   ),
-  'keys.show': method('One key.', z.strictObject({ key: keyName }), z.object({ key: keyInfoSchema })),
+  'keys.show': method(
+    'One key.',
+    z.strictObject({ key: keyName }),
+    z.object({ key: keyInfoSchema }),
+    'caller',
+  ),
   'keys.derive': method(
     'Derives a repository key from the unlocked token and records it; the same call again returns the same key.',
     z.strictObject({ key: keyName }),
     z.object({ key: keyInfoSchema, created: z.boolean() }),
   ),
   'keys.rotate': method(
-    'Moves a key to its next epoch; the old one is kept as retired.',
+    'Moves a key to its next epoch; the old one is kept as retired, or as revoked when it was.',
     z.strictObject({ key: keyName }),
     z.object({ key: keyInfoSchema, retired: keyInfoSchema }),
   ),
@@ -175,6 +222,7 @@ export const METHODS = {
         }),
       ),
     }),
+    'caller',
   ),
   'unlock.begin': method(
     'Starts an unlock: a one-time key to seal the PIN to, and what the token says of itself.',
@@ -220,16 +268,19 @@ export const METHODS = {
       reason: z.string(),
       trace: z.array(z.object({ rule: z.string(), matched: z.boolean(), why: z.string() })),
     }),
+    'caller',
   ),
   'events.subscribe': method(
     'Sends `event` notifications on this connection from now on.',
     empty,
     z.object({ subscribed: z.literal(true) }),
+    'caller',
   ),
   cancel: method(
     'Cancels a request of this connection that still waits.',
     z.strictObject({ id: z.union([z.number().int(), text(64)]) }),
     z.object({ cancelled: z.boolean() }),
+    'caller',
   ),
 } as const;
 

@@ -67,6 +67,14 @@ export class SoftHsmDirect implements Disposable {
     return found;
   }
 
+  /** Destroys every object with this label. */
+  destroyAll(label: string): void {
+    this.calls.C_FindObjectsInit(this.session, [{ type: pkcs11js.CKA_LABEL, value: label }]);
+    const found = this.calls.C_FindObjects(this.session, 1000);
+    this.calls.C_FindObjectsFinal(this.session);
+    for (const object of found) this.calls.C_DestroyObject(this.session, object);
+  }
+
   #named(name: ObjectName, keyType: number): Template {
     return [
       { type: pkcs11js.CKA_TOKEN, value: true },

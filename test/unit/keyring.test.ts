@@ -281,6 +281,10 @@ describe('changes', () => {
     expect(codeOf(() => addLeaf(records, leafRecord()))).toBe('key.exists');
     const successor = leafRecord({ epoch: nextEpoch(records, leaf) });
     expect(addLeaf(records, successor).leaves.at(-1)).toBe(successor);
+    const after = new Keyring(softwareKeyring().anchor, records);
+    expect(after.newest('docker.io/library/hello#cosign')).toMatchObject({ epoch: 1, state: 'revoked' });
+    expect(codeOf(() => after.find('docker.io/library/hello#cosign'))).toBe('key.revoked');
+    expect(codeOf(() => after.newest('touchstone/root#root'))).toBe('key.usage');
     const rotated = retireAndAdd(start, leaf.keyId, leafRecord({ epoch: 2 }), AT);
     const both = revokeLeaf(rotated, leaf.keyId, { reason: 'found in a log', at: AT });
     expect(both.leaves[0]).toMatchObject({ state: 'revoked', retiredAt: AT });
