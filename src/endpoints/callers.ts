@@ -13,6 +13,9 @@ import { LIMITS } from '../protocol/limits.js';
 /** One line for the agent's own log. */
 export type Note = (what: string, facts: Readonly<Record<string, string | number>>) => void;
 
+/** Connections over the limit of a user that are kept for the moment it takes to say why; more end without a word. */
+const MAX_TOLD = 16;
+
 export interface CallersOptions {
   readonly agent: Pick<Agent, 'admits'>;
   /** Absolute path of the socket they come in on. */
@@ -58,12 +61,17 @@ export class Callers {
   }
 
   #track(socket: Socket, peer: Peer): void {
-    this.#byUid.set(peer.uid, (this.#byUid.get(peer.uid) ?? 0) + 1);
+    const open = (this.#byUid.get(peer.uid) ?? 0) + 1;
+    this.#byUid.set(peer.uid, open);
     let watch: ExitWatch | undefined;
     socket.once('close', () => {
       watch?.close();
       this.#byUid.set(peer.uid, (this.#byUid.get(peer.uid) ?? 1) - 1);
     });
+    if (open > LIMITS.connectionsPerUid + MAX_TOLD) {
+      socket.destroy();
+      return;
+    }
     try {
       watch = watchPeerExit(socket, () => {
         socket.destroy();

@@ -61,6 +61,7 @@ export class AuditLog implements Disposable {
   #second = -1;
   #time = '';
   #closed = false;
+  #lastQuery: Promise<unknown> = Promise.resolve();
 
   private constructor(options: AuditLogOptions, segment: number, file: AppendLog, position: AuditPosition) {
     this.#options = options;
@@ -198,7 +199,10 @@ export class AuditLog implements Disposable {
 
   /** Lines that are in the files. Newest last; at most `query.limit`. */
   query(query: AuditQuery): Promise<AuditPage> {
-    return queryAudit(this.#options.folder, query);
+    // One after the other: many readers of a large log together would leave no time for signing.
+    const page = this.#lastQuery.then(() => queryAudit(this.#options.folder, query));
+    this.#lastQuery = page.catch(() => undefined);
+    return page;
   }
 
   /** Flushes, remembers the head and closes the file. A failure to write is left to the next start. */

@@ -2,7 +2,6 @@
  * A client of the control socket that keeps no rule unless the test says so: it sends what it is given, reads when it is told to, and
  * hears replies one by one.
  */
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocket } from 'ws';
@@ -146,10 +145,15 @@ export async function rawBytes(
   const socket: Socket = connect({ path });
   let text = '';
   socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+  // Whoever was refused may be cut off in the middle of writing.
   socket.on('error', () => undefined);
   socket.write(bytes);
   const ended = await Promise.race([
-    once(socket, 'close').then(() => true),
+    new Promise<true>((resolve) =>
+      socket.once('close', () => {
+        resolve(true);
+      }),
+    ),
     delay(timeoutMs, false, { ref: false }),
   ]);
   socket.destroy();

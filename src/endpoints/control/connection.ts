@@ -14,7 +14,7 @@ import { parseMessage, type RequestId, type RpcRequest } from './message.js';
 import { encodeTextFrames } from './text-frames.js';
 
 /** Bytes of requests that may be in work for one connection before it is paused. */
-const MAX_WORK_BYTES = 4 * 1024 * 1024;
+const MAX_WORK_BYTES = 1024 * 1024;
 const CLOSE_PROTOCOL = 1002;
 
 interface InFlight {
@@ -35,6 +35,8 @@ export class ControlConnection {
   #greeted = false;
   #alive = true;
   #unsubscribe: (() => void) | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+  #onRoom: { readonly resolve: () => void; readonly reject: (error: AgentError) => void } | undefined;
 
   constructor(websocket: WebSocket, stream: Duplex, peer: Peer, agent: Agent, onClose: () => void) {
     this.#websocket = websocket;
@@ -60,6 +62,7 @@ export class ControlConnection {
       onClose();
     });
     stream.on('drain', () => {
+      this.#onRoom?.resolve();
       this.#resumeIfDrained();
     });
   }
@@ -122,6 +125,12 @@ export class ControlConnection {
       this.#sendError(id, invalidParams(params.error.issues));
       return;
     }
+    try {
+      this.#agent.requireAccess(name, this.#peer);
+    } catch (error) {
+      this.#sendError(id, asAgentError(error));
+      return;
+    }
     this.#run(id, name, params.data, bytes);
   }
 
@@ -177,7 +186,8 @@ export class ControlConnection {
   #answer(id: RequestId, method: AnsweredMethod, params: unknown, bytes: number): void {
     this.#begin(bytes);
     this.#inFlight.set(id, { job: undefined });
-    this.#agent.answer(method, params, this.#peer).then(
+    const answer = (): Promise<unknown> => this.#agent.answer(method, params, this.#peer);
+    (method === 'audit.query' ? this.#inTurn(answer) : answer()).then(
       (result) => {
         if (method === 'hello') this.#greet();
         this.#finish(id, bytes);
@@ -188,6 +198,22 @@ export class ControlConnection {
         this.#sendError(id, asAgentError(error));
       },
     );
+  }
+
+  /** Pages of the log are large: one at a time, and the next only when the client has read what it has. */
+  #inTurn<T>(read: () => Promise<T>): Promise<T> {
+    const page = this.#turn.then(() => this.#drained()).then(read);
+    this.#turn = page.catch(() => undefined);
+    return page;
+  }
+
+  #drained(): Promise<void> {
+    if (this.#websocket.readyState !== this.#websocket.OPEN)
+      return Promise.reject(new AgentError('limits.cancelled'));
+    if (this.#websocket.bufferedAmount < LIMITS.unreadOutputBytes) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#onRoom = { resolve, reject };
+    });
   }
 
   #greet(): void {
@@ -272,6 +298,7 @@ export class ControlConnection {
     clearInterval(this.#ping);
     clearTimeout(this.#greeting);
     this.#unsubscribe?.();
+    this.#onRoom?.reject(new AgentError('limits.cancelled'));
     for (const { job } of this.#inFlight.values()) job?.abandon(new AgentError('limits.cancelled'));
     this.#inFlight.clear();
   }
