@@ -6,8 +6,8 @@ import type { Config } from '../config/document.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
 import type { KeeperEvent, KeeperStatus, LeaseStatus } from '../keeper/wire.js';
 import { PROTOCOL_VERSION, LIMITS } from '../protocol/limits.js';
-import type { MethodName, Params, Result } from '../protocol/methods.js';
-import { explain, namesCaller } from '../policy/decide.js';
+import { METHODS, type MethodName, type Params, type Result } from '../protocol/methods.js';
+import { namesCaller } from '../policy/decide.js';
 import type { AuditLog } from '../state/audit-log.js';
 import { KeyringFile } from '../state/keyring-file.js';
 import { loadUsage } from '../state/usage-file.js';
@@ -19,6 +19,7 @@ import { KeyService } from './key-service.js';
 import { KeyringEditor } from './keyring-editor.js';
 import type { Peer } from './peer.js';
 import { PolicyFile } from './policy-file.js';
+import { PolicyView } from './policy-view.js';
 import { SignPipe } from './sign.js';
 import { UsageBook } from './usage-book.js';
 
@@ -44,6 +45,7 @@ export type AnsweredMethod = Exclude<MethodName, 'sign' | 'events.subscribe' | '
 export class Agent implements Disposable {
   readonly events = new EventBus();
   readonly signing: SignPipe;
+  readonly policy: PolicyView;
   readonly #options: AgentOptions;
   readonly #keeper: KeeperLink;
   readonly #keys = new KeyBook();
@@ -118,6 +120,7 @@ export class Agent implements Disposable {
       domain: options.config.domain,
       loaded: () => this.#loaded(),
     });
+    this.policy = new PolicyView({ keys: this.#keys, policy: parts.policy, usage: parts.usage });
     this.signing = new SignPipe({
       keeper: parts.keeper,
       keys: this.#keys,
@@ -132,17 +135,18 @@ export class Agent implements Disposable {
     this.#connections = count;
   }
 
-  /** Bytes that wait for the keeper: connections pause while it is behind. */
-  get keeperBacklogBytes(): number {
-    return this.#keeper.backlogBytes;
-  }
-
   /** @param params as the method's schema returned them */
   answer(method: AnsweredMethod, params: unknown, peer: Peer): Promise<unknown> {
     const handler = this.#handlers[method] as (params: unknown, peer: Peer) => unknown;
     return new Promise((resolve) => {
       resolve(handler(params, peer));
     });
+  }
+
+  /** @throws AgentError `peer.owner-only` when the method is not for this caller */
+  requireAccess(method: MethodName, peer: Peer): void {
+    if (METHODS[method].access === 'caller' || peer.uid === this.#options.ownerUid) return;
+    throw new AgentError('peer.owner-only', { details: { method, uid: peer.uid } });
   }
 
   /** Whether a caller is let in: the owner, and whom configuration or policy name. */
@@ -210,7 +214,7 @@ export class Agent implements Disposable {
       });
       return { records: page.records.map((record) => ({ ...record })), last: page.last };
     },
-    'policy.explain': ({ key, kind, uid }, peer) => this.#explain(key, kind, uid, peer),
+    'policy.explain': (params, peer) => this.policy.explain(params, peer),
   };
 
   async #unlock(params: Params<'unlock.finish'>, peer: Peer): Promise<Result<'unlock.finish'>> {
@@ -250,45 +254,6 @@ export class Agent implements Disposable {
     return answer;
   }
 
-  async #explain(
-    key: string,
-    kind: string,
-    uid: number | undefined,
-    peer: Peer,
-  ): Promise<Result<'policy.explain'>> {
-    const named = this.#keys.loaded === undefined ? key : this.#policyName(key);
-    const explanation = explain(
-      this.#policy.policy,
-      {
-        uid: uid ?? peer.uid,
-        gid: peer.gid,
-        socket: peer.socket,
-        key: named,
-        kind,
-        blind: kind === 'digest',
-        nowMs: Date.now(),
-      },
-      this.#usage.state,
-    );
-    const { decision, reason, trace } = explanation;
-    return Promise.resolve({
-      outcome: decision.outcome,
-      rule: decision.rule,
-      reason,
-      trace: trace.map((entry) => ({ ...entry })),
-    });
-  }
-
-  /** A key that does not exist yet is explained by the name as given. */
-  #policyName(key: string): string {
-    try {
-      const { repository, role } = this.#keys.keyring.resolve(key);
-      return `${repository}#${role}`;
-    } catch {
-      return key;
-    }
-  }
-
   async #statusReply(): Promise<Result<'status'>> {
     this.#status = await this.#keeper.call('status', {});
     const { log } = this.#trail;
@@ -312,7 +277,7 @@ export class Agent implements Disposable {
       policy: {
         file: this.#policy.path,
         rules: this.#policy.policy.rules.length,
-        problem: (this.#policy.problem?.toData() ?? null),
+        problem: this.#policy.problem?.toData() ?? null,
       },
       connections: this.#connections(),
     };

@@ -58,11 +58,6 @@ export class KeeperLink {
     });
   }
 
-  /** Bytes that the keeper has not taken yet. */
-  get backlogBytes(): number {
-    return this.#pipe.backlogBytes;
-  }
-
   /** @returns the number by which `cancel` names the order */
   order(order: Omit<Order, 'id'>, handlers: OrderHandlers): number {
     this.#lastOrder = (this.#lastOrder + 1) >>> 0;

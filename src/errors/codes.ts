@@ -70,6 +70,7 @@ export const ERROR_TABLE = {
   // peer: who asks
   'peer.unknown': row('the kernel did not say who is calling', 'build the native shim: "npm run build:native"', 'never', 5, -32050),
   'peer.uid-refused': row('this user may not talk to the agent', 'ask the owner to name your uid in policy.toml', 'after-user-action', 3, -32051),
+  'peer.owner-only': row('only the user the agent runs as may do this', 'ask the owner, or run the command as that user', 'never', 3, -32053),
   'peer.origin-refused': row('browsers may not talk to the agent', 'use a program that does not send an Origin header', 'never', 3, -32052),
 
   // native shim
@@ -158,6 +159,9 @@ export const ERROR_TABLE = {
   'audit.write': row('the audit log cannot be written, so nothing is signed', 'free some space; signing goes on by itself', 'later', 1, -32170),
   'audit.shorter': row('the audit log is shorter than it was', 'find out who cut it; "touchstone audit verify" shows where', 'never', 6, -32171),
   'audit.broken': row('the audit log does not verify', 'see "touchstone audit verify" for the line', 'never', 6, -32172),
+
+  // pkcs11: the door for programs that use PKCS#11
+  'pkcs11.malformed': row('the bytes are not a PKCS#11 call', 'use the client module of p11-kit, 0.23 or newer', 'never', 2, -32190),
 
   // verification
   'verify.failed': row('the signature does not verify', 'check the file, the key and the signature', 'never', 6, -32180),

@@ -124,7 +124,7 @@ export class Keeper {
 
   /** SIGHUP: wipe everything that was unlocked, read the policy again. */
   lockAndReload(): void {
-    this.#leases.endAll('locked');
+    this.#leases.endAll('hangup');
     this.#event({ event: 'reload' });
   }
 

@@ -42,7 +42,7 @@ export function startKeeper(start: KeeperStart): void {
   ensurePrivateFolder(start.stateDir, 'state');
   const sockets = openSockets(socketPlaces(config, start.socket), process.env);
   const lock = FolderLock.take(start.stateDir);
-  let unlocked = false;
+  let ready = false;
   const keeper = new Keeper({
     config,
     configFile: start.configFile,
@@ -53,8 +53,8 @@ export function startKeeper(start: KeeperStart): void {
     startedAt: new Date().toISOString().replace(/\.\d{3}Z$/, 'Z'),
     onFrontReady: () => {
       notifySystemd('READY=1', process.env);
-      if (unlocked) return;
-      unlocked = true;
+      if (ready) return;
+      ready = true;
       unlockFromSources(keeper, config, uid);
     },
     note: (what, facts) => {
@@ -71,6 +71,10 @@ export function startKeeper(start: KeeperStart): void {
     },
     onExit: (code, pauseMs) => {
       logger.warn({ code, pauseMs }, 'front ended');
+      // A front that never came up says why on stderr; trying again would only repeat it.
+      if (ready || code === null || code === 0) return;
+      for (const socket of sockets) socket.remove();
+      process.exit(code);
     },
   });
   supervisor.start();

@@ -18,6 +18,8 @@ const PROBE_EVERY_MS = 1_000;
 /** SoftHSM rewrites its files at each login: one failed look is not a removal. */
 const FAILED_PROBES = 3;
 const BACKOFF_MS = [0, 50, 200, 1_000, 5_000] as const;
+/** A host that nobody logs in to ends after this time, milliseconds. */
+const IDLE_MS = 60_000;
 /** Signing calls handed to the host at once. */
 const HOST_WINDOW = 8;
 
@@ -40,6 +42,7 @@ export class TokenUnit {
   #failedProbes = 0;
   #reason: AgentError | undefined;
   #probe: NodeJS.Timeout | undefined;
+  #idle: NodeJS.Timeout | undefined;
   #section: Promise<unknown> = Promise.resolve();
 
   constructor(config: TokenConfig, entry: string, events: TokenUnitEvents) {
@@ -86,6 +89,7 @@ export class TokenUnit {
 
   /** Makes sure a host runs and has found the token. @throws AgentError why not */
   async open(): Promise<HostTokenInfo> {
+    if (!this.#loggedIn) this.#endWhenIdle();
     if (this.#info !== undefined && this.#link !== undefined) return this.#info;
     this.#opening ??= this.#openHost().finally(() => {
       this.#opening = undefined;
@@ -125,6 +129,7 @@ export class TokenUnit {
   async login(pin: Buffer, deadlineMs: number): Promise<void> {
     const answer = await this.call('login', {}, deadlineMs, pin);
     this.#info = answer.result;
+    clearTimeout(this.#idle);
     this.#loggedIn = true;
     this.#reason = undefined;
     this.#startProbing();
@@ -148,6 +153,7 @@ export class TokenUnit {
     const wasIn = this.#loggedIn;
     this.#loggedIn = false;
     clearInterval(this.#probe);
+    clearTimeout(this.#idle);
     const link = this.#link;
     this.#link = undefined;
     link?.kill();
@@ -177,6 +183,14 @@ export class TokenUnit {
       this.end();
       throw cause;
     }
+  }
+
+  #endWhenIdle(): void {
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => {
+      if (!this.#loggedIn) this.end();
+    }, IDLE_MS);
+    this.#idle.unref();
   }
 
   #startHost(): HostLink {

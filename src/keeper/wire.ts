@@ -17,7 +17,8 @@
  */
 import { invariant, type ErrorData } from '../errors/agent-error.js';
 import type { DerivationRecord, LeafRecord, RootRecord, TokenHome } from '../keys/key-record.js';
-import type { DerivationBackend, KeyAlgorithm } from '../keys/key-record.js';
+import type { DerivedAlgorithm } from '../crypto/algorithms.js';
+import type { DerivationBackend } from '../keys/key-record.js';
 import { allocateFrame } from '../encoding/frame.js';
 
 export const FrameType = {
@@ -132,7 +133,7 @@ export interface LeaseOptions {
 export interface DeriveFields {
   readonly repository: string;
   readonly role: string;
-  readonly algorithm: KeyAlgorithm;
+  readonly algorithm: DerivedAlgorithm;
   readonly epoch: number;
   readonly index: number;
 }
@@ -195,7 +196,7 @@ export type KeeperEvent =
   | { readonly event: 'reload' }
   | { readonly event: 'drain' };
 
-export type LeaseEnd = 'expired' | 'locked' | 'removed' | 'uses' | 'stopping' | 'token-lost';
+export type LeaseEnd = 'expired' | 'locked' | 'hangup' | 'removed' | 'uses' | 'stopping' | 'token-lost';
 
 /** One order as it stands in a frame. `message` and `keyId` are views into the frame. */
 export interface Order {

@@ -45,13 +45,6 @@ export class Pipe {
     this.#socket.resume();
   }
 
-  /** Bytes handed to the kernel but not taken yet, plus what waits for the next flush. */
-  get backlogBytes(): number {
-    let bytes = this.#socket.writableLength;
-    for (const frame of this.#gathered) bytes += frame.length;
-    return bytes;
-  }
-
   /** Sends one whole frame, its u32 length included. The buffer belongs to the pipe from here on. */
   send(frame: Buffer): void {
     if (this.#closed) return;
@@ -89,11 +82,6 @@ export class Pipe {
     this.flush();
     this.#closed = true;
     this.#socket.destroy();
-  }
-
-  /** Lets the process end although the pipe is open. */
-  unref(): void {
-    this.#socket.unref();
   }
 
   #onRead(buffer: Buffer, bytes: number): boolean {

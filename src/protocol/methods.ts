@@ -8,7 +8,6 @@ import { LIMITS } from './limits.js';
 const text = (max: number): z.ZodString => z.string().min(1).max(max);
 const keyName = text(512).describe('REPOSITORY#ROLE[@EPOCH][~ALGORITHM][:INDEX], or a key URI');
 const base64 = z.string().max(LIMITS.frameBytes).describe('base64, RFC 4648 section 4, padded');
-const algorithm = z.enum(['ecdsa-p256', 'ed25519']);
 const timeoutMs = z
   .number()
   .int()

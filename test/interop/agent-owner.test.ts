@@ -1,0 +1,74 @@
+/** Whom a rule of the policy lets in may sign what the rule says, and nothing that is for the owner. */
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  runProgram,
+  startDemoAgent,
+  TOUCHSTONE,
+  type CommandResult,
+  type DemoAgent,
+} from '../support/demo-agent.js';
+
+const STRANGER = 65_534;
+const KEY = 'touchstone/release#ssh';
+
+let agent: DemoAgent;
+
+beforeAll(async () => {
+  agent = await startDemoAgent({ domain: 'owner.example' });
+  await agent.derive(KEY);
+  openFolders(path.dirname(agent.socket));
+});
+
+afterAll(async () => {
+  await agent[Symbol.asyncDispose]();
+});
+
+/** Without this the 0700 folders would hide what the agent itself decides. */
+function openFolders(folder: string): void {
+  for (let at = folder; at !== '/' && at !== '/tmp'; at = path.dirname(at)) chmodSync(at, 0o755);
+  chmodSync(agent.socket, 0o666);
+}
+
+function asStranger(...argv: string[]): Promise<CommandResult> {
+  const ids = [`--reuid=${STRANGER}`, `--regid=${STRANGER}`, '--clear-groups'];
+  return runProgram('setpriv', [...ids, process.execPath, TOUCHSTONE, ...argv], {
+    environment: {
+      ...process.env,
+      TOUCHSTONE_SOCK: agent.socket,
+      TOUCHSTONE_STATE: '/nonexistent',
+      HOME: '/nonexistent',
+    },
+  });
+}
+
+test('a stranger is refused, let in by a rule, and still not the owner', async () => {
+  const before = await asStranger('--json', 'key', 'list');
+  expect(before.status).toBe(3);
+  expect(before.stdout).toContain('peer.uid-refused');
+
+  const policy = path.join(path.dirname(agent.environment['TOUCHSTONE_CONFIG'] ?? ''), 'policy.toml');
+  const rule = `\n[[rule]]\nid = "stranger"\nwho = { uid = ${STRANGER} }\nkinds = ["sshsig:file"]\nkeys = ["*#ssh"]\nallow = true\n`;
+  writeFileSync(policy, readFileSync(policy, 'utf8') + rule);
+  await expect
+    .poll(async () => (await asStranger('key', 'list')).status, { timeout: 10_000, interval: 300 })
+    .toBe(0);
+
+  const folder = path.join(path.dirname(agent.socket), 'stranger');
+  mkdirSync(folder);
+  const file = path.join(folder, 'file');
+  writeFileSync(file, 'hello\n');
+  chmodSync(folder, 0o777);
+  expect((await asStranger('sign', 'file', '--key', KEY, file)).status).toBe(0);
+  for (const argv of [
+    ['lock'],
+    ['key', 'revoke', KEY, '--reason', 'because I can'],
+    ['key', 'derive', 'stranger/app#ssh'],
+    ['audit', 'show'],
+  ]) {
+    const refused = await asStranger('--json', ...argv);
+    expect(refused.status, argv.join(' ')).toBe(3);
+    expect(refused.stdout, argv.join(' ')).toContain('peer.owner-only');
+  }
+});
