@@ -24,7 +24,12 @@ interface Schema {
 /** The whole page, ending with a line feed. */
 export function protocolPage(): string {
   const methods = Object.entries(METHODS).map(([name, method]) =>
-    section(name, method.summary, schemaOf(method.params, 'input'), schemaOf(method.result, 'output')),
+    section(
+      name,
+      `${method.summary}${method.access === 'owner' ? ' Only for the user the agent runs as.' : ''}`,
+      schemaOf(method.params, 'input'),
+      schemaOf(method.result, 'output'),
+    ),
   );
   return [INTRODUCTION, limits(), '## Methods\n', ...methods, EVENTS, errors()].join('\n');
 }
@@ -39,7 +44,7 @@ JSON-RPC 2.0 over a WebSocket on a Unix socket. The path of the socket is in \`T
   and the error as JSON instead of the upgrade; so does every request with an \`Origin\` header. The client checks the uid of the listener
   (its own, 0, or the service user of its configuration) before it sends anything.
 * Subprotocol \`${SUBPROTOCOL}\`, no compression. One JSON object per text message; no batches of JSON-RPC (a \`sign\` request holds a list instead),
-  no notifications from the client, ids are integers or strings of at most 64 characters. Unknown parameters and duplicate keys are refused.
+  no notifications from the client, ids are integers or strings of at most 64 characters. Unknown parameters are refused.
 * The first call is \`hello\` with protocol ${PROTOCOL_VERSION}. Requests may be sent without waiting; replies come in any order.
 * Every request ends by its deadline with a result or an error. An error holds the number, the sentence, and in \`data\` the code, the sentence,
   a hint and details: \`{"code": -32080, "message": "…", "data": {"code": "policy.denied", "message": "…", "hint": "…", "details": {}}}\`.
