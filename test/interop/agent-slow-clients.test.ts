@@ -9,7 +9,7 @@ import { signableBytes } from '../support/signable-bytes.js';
 
 const KEY = 'touchstone/release#ssh';
 const FILE = signableBytes().find(([kind]) => kind === 'sshsig:file')?.[1] ?? Buffer.alloc(0);
-const REQUESTS = [{ key: KEY, kind: 'sshsig:file', payload: FILE.toString('base64') }] as const;
+const REQUESTS = [{ key: KEY, kind: 'sshsig:file', payload: FILE.toString('base64') }];
 const SIGN = JSON.stringify({ method: 'sign', params: { requests: REQUESTS } }).slice(1);
 const MIB = 1024 * 1024;
 const UPGRADE = [

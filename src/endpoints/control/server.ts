@@ -40,7 +40,7 @@ export class ControlServer implements Endpoint {
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: LIMITS.socketFrameBytes,
-      handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+      handleProtocols: () => SUBPROTOCOL,
     });
     this.#http = createServer({ connectionsCheckingInterval: CHECK_EVERY_MS }, (_request, response) => {
       response.writeHead(426, { 'content-type': 'application/json' });
@@ -80,9 +80,7 @@ export class ControlServer implements Endpoint {
 
   #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const caller = this.#known.get(socket);
-    const refusal =
-      caller?.refusal ??
-      (request.headers.origin === undefined ? undefined : new AgentError('peer.origin-refused'));
+    const refusal = caller?.refusal ?? refusalOf(request);
     if (refusal !== undefined || caller?.peer === undefined) {
       refuse(socket, refusal ?? new AgentError('peer.unknown'));
       return;
@@ -95,6 +93,14 @@ export class ControlServer implements Endpoint {
       this.#connections.add(connection);
     });
   }
+}
+
+function refusalOf({ headers }: IncomingMessage): AgentError | undefined {
+  if (headers.origin !== undefined) return new AgentError('peer.origin-refused');
+  const offered = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? [];
+  return offered.includes(SUBPROTOCOL)
+    ? undefined
+    : new AgentError('rpc.version', { message: `the client does not offer the subprotocol ${SUBPROTOCOL}` });
 }
 
 function refuse(socket: Duplex, error: AgentError): void {
