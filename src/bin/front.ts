@@ -5,6 +5,7 @@ import { Agent } from '../agent/agent.js';
 import { parseConfig } from '../config/document.js';
 import type { Note } from '../endpoints/callers.js';
 import { ControlServer } from '../endpoints/control/server.js';
+import { pkcs11Server } from '../endpoints/pkcs11/server.js';
 import type { Endpoint } from '../endpoints/stream-server.js';
 import { hardenThisProcess } from '../platform/hardening.js';
 import { createLogger, logLevelOf } from '../platform/log.js';
@@ -52,7 +53,7 @@ await runStart(async () => {
     },
   });
   const endpoints = places.listen.flatMap((socket) => {
-    const endpoint = endpointOn(socket, { agent, note });
+    const endpoint = endpointOn(socket, { agent, stateDir: places.state, note });
     return endpoint === undefined ? [] : [endpoint];
   });
   agent.countConnections(() => endpoints.reduce((sum, endpoint) => sum + endpoint.connections, 0));
@@ -70,14 +71,15 @@ await runStart(async () => {
 /** The door that belongs to a socket. */
 function endpointOn(
   socket: InheritedSocket,
-  parts: { readonly agent: Agent; readonly note: Note },
+  { agent, stateDir, note }: { readonly agent: Agent; readonly stateDir: string; readonly note: Note },
 ): Endpoint | undefined {
-  const options = { ...parts, listenFd: socket.fd, socketPath: socket.path };
+  const options = { agent, note, listenFd: socket.fd, socketPath: socket.path };
   switch (socket.name) {
     case 'control':
       return new ControlServer(options);
-    case 'ssh-agent':
     case 'pkcs11':
+      return pkcs11Server({ ...options, certificates: join(stateDir, 'certificates') });
+    case 'ssh-agent':
       return undefined;
   }
 }
