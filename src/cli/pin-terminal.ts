@@ -21,16 +21,6 @@ export async function readPinFromTerminal(prompt: string, timeoutMs: number): Pr
   }
 }
 
-/** True when a person can be asked. */
-export function hasTerminal(): boolean {
-  try {
-    closeSync(openTerminal());
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 function openTerminal(): number {
   try {
     return openSync('/dev/tty', constants.O_RDWR | constants.O_NOCTTY);

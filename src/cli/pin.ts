@@ -45,7 +45,7 @@ export function pinSource(context: CliContext, options: OptionValues): PinSource
 }
 
 /** `token "release" (serial 0123), all tries left` */
-export function describeAttempt(attempt: UnlockAttempt): string {
+function describeAttempt(attempt: UnlockAttempt): string {
   const serial = attempt.serial === '' ? '' : ` (serial ${attempt.serial})`;
   return `token "${attempt.label === '' ? attempt.token : attempt.label}"${serial}, ${TRIES_WORDS[attempt.triesLeft]}`;
 }

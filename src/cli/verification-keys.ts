@@ -1,5 +1,6 @@
 /** Whose signature is good enough: a public key file, or the keyring of this machine. Never the agent: verification works offline. */
 import { join } from 'node:path';
+import type { KeyAlgorithm, RsaScheme } from '../crypto/algorithms.js';
 import { keyIdOf } from '../crypto/key-id.js';
 import { importPublicKey, rawFromSpki } from '../crypto/public-key.js';
 import { verifySignature } from '../crypto/verify.js';
@@ -44,16 +45,17 @@ export async function verificationKeys(
   });
 }
 
-/** The key that verifies `message`, if any. Signatures are 64 bytes. */
+/** The key that verifies `message`, if any; `scheme` is for RSA keys alone. */
 export function findSigner(
   keys: readonly VerificationKey[],
   message: Uint8Array,
-  signatureOf: (algorithm: 'ecdsa-p256' | 'ed25519') => Uint8Array,
+  signatureOf: (algorithm: KeyAlgorithm) => Uint8Array,
+  scheme?: RsaScheme,
 ): VerificationKey | undefined {
   return keys.find(({ spki }) => {
     const { algorithm } = rawFromSpki(spki);
     try {
-      return verifySignature(spki, algorithm, message, signatureOf(algorithm));
+      return verifySignature(spki, algorithm, message, signatureOf(algorithm), scheme);
     } catch (thrown) {
       // Not even a signature of this algorithm: another key may still fit.
       if (asAgentError(thrown).code === 'verify.format') return false;

@@ -13,7 +13,7 @@ export interface ScriptedRequest {
 /** What to do with one request: a result, an error object, nothing at all, or (undefined) what is usual: hello is answered, the rest not. */
 export type Answer = (request: ScriptedRequest, socket: WebSocket) => object | 'silence' | undefined;
 
-export const HELLO = {
+const HELLO = {
   agent: 'scripted',
   protocol: PROTOCOL_VERSION,
   pid: process.pid,

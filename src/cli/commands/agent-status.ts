@@ -14,7 +14,7 @@ export async function agentStatus(context: CliContext): Promise<CommandResult> {
 }
 
 /** The status in words. */
-export function renderStatus(status: Status): string {
+function renderStatus(status: Status): string {
   const parts = [
     renderFields([
       ['agent', `${status.agent}, pid ${status.pid}, front ${status.frontPid}`],

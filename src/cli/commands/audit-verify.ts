@@ -29,7 +29,7 @@ export async function auditVerify(context: CliContext, invocation: Invocation): 
 }
 
 /** The audit leaf of the keyring, or the keys of a file. */
-export async function auditKeys(context: CliContext, file: string | undefined): Promise<readonly AuditKey[]> {
+async function auditKeys(context: CliContext, file: string | undefined): Promise<readonly AuditKey[]> {
   if (file === undefined) {
     return (await loadKeyring(context)).leaves().filter((leaf) => isAgentRole(leaf.role));
   }
@@ -41,7 +41,7 @@ export async function auditKeys(context: CliContext, file: string | undefined): 
 }
 
 /** The report in words. */
-export function renderReport(folder: string, report: AuditReport): string {
+function renderReport(folder: string, report: AuditReport): string {
   const facts = renderFields([
     ['audit log', report.ok ? `good: ${folder}` : `DOES NOT VERIFY: ${folder}`],
     ['lines', `${report.lines} in ${counted(report.files, 'file')}`],

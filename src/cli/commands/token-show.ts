@@ -17,7 +17,7 @@ export async function tokenShow(context: CliContext, invocation: Invocation): Pr
  * The token of this name, or the only one.
  * @throws AgentError token.unknown, token.ambiguous
  */
-export function chooseToken(tokens: readonly TokenStatusInfo[], name: string | undefined): TokenStatusInfo {
+function chooseToken(tokens: readonly TokenStatusInfo[], name: string | undefined): TokenStatusInfo {
   const names = tokens.map((token) => token.name);
   const found = name === undefined ? tokens[0] : tokens.find((token) => token.name === name);
   if (found === undefined) {

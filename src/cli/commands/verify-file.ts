@@ -33,6 +33,7 @@ export async function verifyFile(context: CliContext, invocation: Invocation): P
     trusted,
     buildSignedData({ namespace, hashAlgorithm, hash }),
     () => signature.signature,
+    signature.rsaHash === undefined ? undefined : `rsa-pkcs1-${signature.rsaHash}`,
   );
   if (signer === undefined) {
     throw new AgentError('verify.failed', {
