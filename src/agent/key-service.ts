@@ -1,4 +1,5 @@
 /** The `keys.*` and `tokens.setup` methods: each a short workflow between keeper, keyring and audit log. */
+import { derivedAlgorithm } from '../crypto/derive.js';
 import { AgentError } from '../errors/agent-error.js';
 import type { KeyringAnchor, LeafRecord } from '../keys/key-record.js';
 import { addHome, addLeaf, nextEpoch, retireAndAdd, revokeLeaf } from '../keys/keyring-change.js';
@@ -109,7 +110,8 @@ export class KeyService {
       const old = keyring.newest(name);
       if (isAgentRole(old.role)) throw new AgentError('key.usage');
       const epoch = nextEpoch(keyring.records, old);
-      const { repository, role, algorithm, index } = old;
+      const { repository, role, index } = old;
+      const algorithm = derivedAlgorithm(old.algorithm);
       const successor = await this.#derived({ repository, role, algorithm, index, epoch });
       // A revoked key stays revoked; its successor takes the name all the same.
       await editor.change((records) =>
@@ -171,7 +173,7 @@ export class KeyService {
 
 function fieldsOf(name: ReturnType<typeof parseKeyName>): DeriveFields {
   const { repository, role, algorithm, index, epoch = 1 } = withDefaults(name);
-  const fields = { repository, role, algorithm, index, epoch };
+  const fields = { repository, role, algorithm: derivedAlgorithm(algorithm), index, epoch };
   if (isAgentRole(fields.role)) {
     throw new AgentError('key.field-invalid', {
       message: `role: "${fields.role}" belongs to the agent itself`,

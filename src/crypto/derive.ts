@@ -4,7 +4,7 @@
  */
 import { p256_hasher } from '@noble/curves/nist.js';
 import { AgentError } from '../errors/agent-error.js';
-import { isKeyAlgorithm, KEY_ALGORITHMS, type KeyAlgorithm } from './algorithms.js';
+import { DERIVED_ALGORITHMS, isDerivedAlgorithm, type DerivedAlgorithm } from './algorithms.js';
 
 /** Keyed PRF that derives leaves (docs/spec/derivation.md, step 1). */
 export type DerivationBackend = 'ec' | 'hmac';
@@ -19,7 +19,7 @@ export interface DeriveContext {
   readonly domain: string;
   readonly repository: string;
   readonly role: string;
-  readonly algorithm: KeyAlgorithm;
+  readonly algorithm: DerivedAlgorithm;
   /** 1..2^32-1. */
   readonly epoch: number;
   /** 0..2^32-1. */
@@ -48,7 +48,7 @@ export function encodeContext(fields: DeriveContext): Buffer {
     lengthPrefixed(checkDeriveText('domain', fields.domain)),
     lengthPrefixed(checkDeriveText('repository', fields.repository)),
     lengthPrefixed(checkDeriveText('role', fields.role)),
-    lengthPrefixed(checkAlgorithm(fields.algorithm)),
+    lengthPrefixed(derivedAlgorithm(fields.algorithm)),
     u32(checkNumber('epoch', fields.epoch, 1)),
     u32(checkNumber('index', fields.index, 0)),
   ]);
@@ -80,9 +80,13 @@ export function saltFor(backend: DerivationBackend): Buffer {
   return Buffer.from(`${DERIVE_SUITE}/${backend}`, 'ascii');
 }
 
-function checkAlgorithm(algorithm: string): KeyAlgorithm {
-  if (!isKeyAlgorithm(algorithm))
-    throw fieldInvalid('algorithm', `one of ${KEY_ALGORITHMS.join(', ')} is needed`);
+/**
+ * The algorithm, where derive v1 makes keys of it.
+ * @throws AgentError `key.field-invalid`
+ */
+export function derivedAlgorithm(algorithm: string): DerivedAlgorithm {
+  if (!isDerivedAlgorithm(algorithm))
+    throw fieldInvalid('algorithm', `one of ${DERIVED_ALGORITHMS.join(', ')} is needed`);
   return algorithm;
 }
 

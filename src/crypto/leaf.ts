@@ -5,12 +5,12 @@
 import { AgentError } from '../errors/agent-error.js';
 import { errnoOf } from '../platform/errno.js';
 import { nativeShims, type LeafHandle, type NativeShims } from '../platform/native-shims.js';
-import type { KeyAlgorithm } from './algorithms.js';
+import type { DerivedAlgorithm } from './algorithms.js';
 import { spkiFromRaw } from './public-key.js';
 
 /** Inputs of steps 2 and 3 of derive v1. */
 export interface LeafInputs {
-  readonly algorithm: KeyAlgorithm;
+  readonly algorithm: DerivedAlgorithm;
   /** `saltFor(backend)`. */
   readonly salt: Uint8Array;
   /** The token's PRF output, 32 bytes; overwritten with zeros. */
@@ -20,11 +20,11 @@ export interface LeafInputs {
 }
 
 export class Leaf implements Disposable {
-  readonly algorithm: KeyAlgorithm;
+  readonly algorithm: DerivedAlgorithm;
   readonly #handle: LeafHandle;
   readonly #shims: NativeShims;
 
-  private constructor(algorithm: KeyAlgorithm, handle: LeafHandle, shims: NativeShims) {
+  private constructor(algorithm: DerivedAlgorithm, handle: LeafHandle, shims: NativeShims) {
     this.algorithm = algorithm;
     this.#handle = handle;
     this.#shims = shims;
@@ -44,7 +44,7 @@ export class Leaf implements Disposable {
    * Takes a 32-byte big-endian scalar or Ed25519 seed, which is overwritten with zeros.
    * @throws AgentError `lease.secure-heap`; `native.call` when the scalar is not in 1..n-1.
    */
-  static import(algorithm: KeyAlgorithm, secret: Uint8Array): Leaf {
+  static import(algorithm: DerivedAlgorithm, secret: Uint8Array): Leaf {
     const shims = nativeShims();
     return new Leaf(
       algorithm,

@@ -1,7 +1,7 @@
 /** Signature verification. The keeper checks every on-token signature with it before the signature leaves. */
-import { verify, type KeyObject } from 'node:crypto';
+import { constants, verify, type KeyObject } from 'node:crypto';
 import { p256 } from '@noble/curves/nist.js';
-import { ALGORITHMS, type KeyAlgorithm } from './algorithms.js';
+import { ALGORITHMS, type HashName, type KeyAlgorithm, type RsaScheme } from './algorithms.js';
 import { importPublicKey, rawFromSpki } from './public-key.js';
 
 /** A public key made ready once, for many verifications. */
@@ -18,11 +18,16 @@ export class Verifier {
     this.#raw = Buffer.from(raw);
   }
 
-  /** Whether `signature` (64 bytes, r||s for ECDSA) is over `message`. */
-  verify(message: Uint8Array, signature: Uint8Array): boolean {
+  /** Whether `signature` (r||s for ECDSA) is over `message`; `scheme` is for RSA alone. */
+  verify(message: Uint8Array, signature: Uint8Array, scheme?: RsaScheme): boolean {
     const { hash, signatureBytes } = ALGORITHMS[this.algorithm];
     if (signature.length !== signatureBytes) return false;
-    return verify(hash, message, { key: this.#key, dsaEncoding: 'ieee-p1363' }, signature);
+    if (this.algorithm !== 'rsa-3072') {
+      return verify(hash, message, { key: this.#key, dsaEncoding: 'ieee-p1363' }, signature);
+    }
+    const { hash: rsaHash, padding } = schemeFacts(scheme);
+    const saltLength = constants.RSA_PSS_SALTLEN_DIGEST;
+    return verify(rsaHash, message, { key: this.#key, padding, saltLength }, signature);
   }
 
   /**
@@ -36,8 +41,14 @@ export class Verifier {
   }
 }
 
+function schemeFacts(scheme: RsaScheme = 'rsa-pkcs1-sha256'): { hash: HashName; padding: number } {
+  const hash = scheme.slice(scheme.lastIndexOf('-') + 1) as HashName;
+  const pss = scheme.startsWith('rsa-pss-');
+  return { hash, padding: pss ? constants.RSA_PKCS1_PSS_PADDING : constants.RSA_PKCS1_PADDING };
+}
+
 /**
- * One verification; `spki` is DER SubjectPublicKeyInfo, `signature` 64 bytes (r||s for ECDSA). False too when the key is not
+ * One verification; `spki` is DER SubjectPublicKeyInfo, `signature` r||s for ECDSA, `scheme` for RSA alone. False too when the key is not
  * of the algorithm that its record names.
  * @throws AgentError `usage.invalid` when `spki` is not a key of the algorithm table.
  */
@@ -46,7 +57,8 @@ export function verifySignature(
   algorithm: KeyAlgorithm,
   message: Uint8Array,
   signature: Uint8Array,
+  scheme?: RsaScheme,
 ): boolean {
   const verifier = new Verifier(spki);
-  return verifier.algorithm === algorithm && verifier.verify(message, signature);
+  return verifier.algorithm === algorithm && verifier.verify(message, signature, scheme);
 }

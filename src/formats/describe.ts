@@ -9,12 +9,14 @@ import {
   DIGEST_BYTES,
   DSSE_PREFIX,
   hasTypedPrefix,
+  isUserauth,
   SIMPLE_SIGNING_PREFIX,
   SSHSIG_PREFIX,
   startsWith,
 } from './prefixes.js';
 import { describeSimpleSigning } from './simple-signing.js';
 import { describeSshsig } from './sshsig.js';
+import { describeUserauth, USERAUTH_KIND } from './ssh-userauth.js';
 import type { Kind, Statement } from './statement.js';
 import { unrecognised } from './unrecognised.js';
 
@@ -47,10 +49,11 @@ function readerOf(kind: Kind): Reader {
   if (kind === 'oci.simple-signing') return describeSimpleSigning;
   if (kind.startsWith('sshsig:')) return describeSshsig;
   if (kind.startsWith('dsse:')) return describeDsse;
+  if (kind === USERAUTH_KIND) return describeUserauth;
   if (kind === 'digest') return describeDigest;
   const shown = /^[\x21-\x7e]{1,64}$/.test(kind) ? kind : 'this kind';
   throw new AgentError('statement.unrecognised', {
-    message: `reading the bytes as ${shown}: this release knows oci.simple-signing, dsse:TYPE, sshsig:NAMESPACE and digest`,
+    message: `reading the bytes as ${shown}: this release knows oci.simple-signing, dsse:TYPE, sshsig:NAMESPACE, ssh.userauth and digest`,
   });
 }
 
@@ -58,6 +61,7 @@ function readerByPrefix(bytes: Buffer): Reader | undefined {
   if (startsWith(bytes, SIMPLE_SIGNING_PREFIX)) return describeSimpleSigning;
   if (startsWith(bytes, SSHSIG_PREFIX)) return describeSshsig;
   if (startsWith(bytes, DSSE_PREFIX)) return describeDsse;
+  if (isUserauth(bytes)) return describeUserauth;
   return bytes.length === DIGEST_BYTES ? describeDigest : undefined;
 }
 

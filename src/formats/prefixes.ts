@@ -10,6 +10,12 @@ export const DSSE_PREFIX = Buffer.from('DSSEv1 ', 'latin1');
 /** PROTOCOL.sshsig of OpenSSH, section 3: the magic preamble of the signed data. */
 export const SSHSIG_PREFIX = Buffer.from('SSHSIG', 'latin1');
 
+/** SSH_MSG_USERAUTH_REQUEST, RFC 4252 section 6; stands after the session id. */
+export const USERAUTH_BYTE = 50;
+/** Lengths of a session id in bytes: the exchange hashes SHA-1, SHA-256, SHA-384 and SHA-512. */
+const SESSION_ID_BYTES: ReadonlySet<number> = new Set([20, 32, 48, 64]);
+const LENGTH_BYTES = 4;
+
 export const DIGEST_BYTES = 32;
 
 /** Longest kind in characters: its length travels in one byte. */
@@ -24,6 +30,7 @@ const cachedPrefixes = new Map<string, Buffer>();
  */
 export function prefixMatches(kind: string, bytes: Uint8Array): boolean {
   if (kind === 'digest') return bytes.length === DIGEST_BYTES && !hasTypedPrefix(bytes);
+  if (kind === 'ssh.userauth') return isUserauth(bytes);
   const prefix = cachedPrefixes.get(kind) ?? cachePrefix(kind);
   return prefix !== undefined && startsWith(bytes, prefix);
 }
@@ -33,8 +40,16 @@ export function hasTypedPrefix(bytes: Uint8Array): boolean {
   return (
     startsWith(bytes, SIMPLE_SIGNING_PREFIX) ||
     startsWith(bytes, DSSE_PREFIX) ||
-    startsWith(bytes, SSHSIG_PREFIX)
+    startsWith(bytes, SSHSIG_PREFIX) ||
+    isUserauth(bytes)
   );
+}
+
+/** True for a session id of a length that SSH has, followed by the byte of a user authentication request. */
+export function isUserauth(bytes: Uint8Array): boolean {
+  const [first, second, third, length = 0] = bytes;
+  if (first !== 0 || second !== 0 || third !== 0 || !SESSION_ID_BYTES.has(length)) return false;
+  return bytes[LENGTH_BYTES + length] === USERAUTH_BYTE;
 }
 
 /** True when `bytes` begin with `prefix`. */

@@ -1,26 +1,27 @@
 /** SSHSIG as it is stored and sent (PROTOCOL.sshsig of OpenSSH, section 2): version 1, key, namespace, hash, signature, armored. */
-import { ALGORITHMS } from '../crypto/algorithms.js';
 import { rawFromSpki, sshPublicKeyBlob } from '../crypto/public-key.js';
 import { decodeBase64, encodeBase64 } from '../encoding/base64.js';
 import { SshReader, SshWriter } from '../encoding/ssh-wire.js';
 import { AgentError } from '../errors/agent-error.js';
 import { SSHSIG_PREFIX, startsWith } from './prefixes.js';
 import { spkiFromSshBlob } from './ssh-public-key.js';
+import { readSshSignature, writeSshSignature, type SshRsaHash } from './ssh-signature.js';
 import { isNamespace, isSshsigHash, type SshsigHash } from './sshsig.js';
 
 const BEGIN = '-----BEGIN SSH SIGNATURE-----';
 const END = '-----END SSH SIGNATURE-----';
 const COLUMNS = 70;
 const VERSION = 1;
-const COORDINATE_BYTES = 32;
 
 export interface SshSignature {
-  /** DER SubjectPublicKeyInfo, P-256 or Ed25519. */
+  /** DER SubjectPublicKeyInfo. */
   readonly spki: Buffer;
   readonly namespace: string;
   readonly hashAlgorithm: SshsigHash;
-  /** 64 bytes: r||s, or Ed25519. */
+  /** r||s for ECDSA, else as the algorithm gives it. */
   readonly signature: Buffer;
+  /** RSA alone: hash of the signature itself, SHA-512 when left out. */
+  readonly rsaHash?: SshRsaHash | undefined;
 }
 
 /**
@@ -36,7 +37,7 @@ export function encodeArmor(signature: SshSignature): string {
     .string(signature.namespace)
     .string('')
     .string(signature.hashAlgorithm)
-    .string(signatureBlob(signature))
+    .string(writeSshSignature({ ...signature, algorithm: rawFromSpki(signature.spki).algorithm }))
     .toBuffer();
   const text = encodeBase64(blob);
   const lines: string[] = [];
@@ -62,39 +63,9 @@ export function decodeArmor(text: string): SshSignature {
   if (reader.string().length !== 0) throw malformed('the reserved field is not empty');
   const hashAlgorithm = reader.name();
   if (!isSshsigHash(hashAlgorithm)) throw malformed('the hash algorithm is neither sha256 nor sha512');
-  const signature = readSignatureBlob(reader.string(), spki);
+  const { signature, rsaHash } = readSshSignature(reader.string(), rawFromSpki(spki).algorithm);
   reader.end();
-  return { spki, namespace, hashAlgorithm, signature };
-}
-
-function signatureBlob({ spki, signature }: SshSignature): Buffer {
-  const { algorithm } = rawFromSpki(spki);
-  const { sshName, signatureBytes } = ALGORITHMS[algorithm];
-  if (signature.length !== signatureBytes) throw invalid(`the signature is not ${signatureBytes} bytes`);
-  const writer = new SshWriter().string(sshName);
-  if (algorithm === 'ed25519') return writer.string(signature).toBuffer();
-  const integers = new SshWriter().mpint(signature.subarray(0, COORDINATE_BYTES));
-  return writer.string(integers.mpint(signature.subarray(COORDINATE_BYTES)).toBuffer()).toBuffer();
-}
-
-function readSignatureBlob(blob: Buffer, spki: Buffer): Buffer {
-  const { algorithm } = rawFromSpki(spki);
-  const { sshName, signatureBytes } = ALGORITHMS[algorithm];
-  const reader = new SshReader(blob, 'an SSH signature', 'verify.format');
-  if (reader.name() !== sshName) throw malformed('key and signature are of different algorithms');
-  const body = reader.string();
-  reader.end();
-  if (algorithm === 'ecdsa-p256') return readIntegers(body);
-  if (body.length !== signatureBytes) throw malformed(`the signature is not ${signatureBytes} bytes`);
-  return body;
-}
-
-function readIntegers(body: Buffer): Buffer {
-  const reader = new SshReader(body, 'an SSH signature', 'verify.format');
-  const r = reader.mpint(COORDINATE_BYTES);
-  const s = reader.mpint(COORDINATE_BYTES);
-  reader.end();
-  return Buffer.concat([r, s]);
+  return { spki, namespace, hashAlgorithm, signature, rsaHash };
 }
 
 function malformed(problem: string): AgentError {

@@ -3,7 +3,7 @@
  * value is overwritten here and never becomes anything else.
  */
 import { keyIdOf } from '../crypto/key-id.js';
-import { encodeContext, peerPoint, saltFor } from '../crypto/derive.js';
+import { derivedAlgorithm, encodeContext, peerPoint, saltFor } from '../crypto/derive.js';
 import { Leaf } from '../crypto/leaf.js';
 import { AgentError } from '../errors/agent-error.js';
 import type { DerivationRecord, LeafRecord } from '../keys/key-record.js';
@@ -55,7 +55,8 @@ export async function deriveRecorded(
   domain: string,
   record: LeafRecord,
 ): Promise<Leaf> {
-  const derived = await deriveLeaf(unit, derivation, domain, record);
+  const fields = { ...record, algorithm: derivedAlgorithm(record.algorithm) };
+  const derived = await deriveLeaf(unit, derivation, domain, fields);
   if (derived.keyId === record.keyId) return derived.leaf;
   derived.leaf.wipe();
   throw new AgentError('key.mismatch', {

@@ -1,6 +1,6 @@
 /** The policy that `touchstone init` writes: a working start and a short course in the grammar. */
 
-/** Text of policy.toml. Lets the owner sign images, attestations, files and git objects, and nobody else anything. */
+/** Text of policy.toml. Lets the owner sign images, attestations, files, git objects and SSH logins, and nobody else anything. */
 export function defaultPolicy(): string {
   return TEXT;
 }
@@ -28,6 +28,13 @@ allow = true
 [[rule]]
 id = "owner-files"
 kinds = ["sshsig:file", "sshsig:git"]
+keys = ["*#ssh"]
+allow = true
+
+# Logins with ssh, through the SSH agent socket ([ssh-agent] in touchstone.toml).
+[[rule]]
+id = "owner-logins"
+kinds = ["ssh.userauth"]
 keys = ["*#ssh"]
 allow = true
 

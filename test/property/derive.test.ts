@@ -1,7 +1,7 @@
 /** Two different keys never share a context, and nothing outside the alphabets gets into one. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { KEY_ALGORITHMS } from '../../src/crypto/algorithms.js';
+import { DERIVED_ALGORITHMS } from '../../src/crypto/algorithms.js';
 import { encodeContext, peerPoint, type DeriveContext } from '../../src/crypto/derive.js';
 import { p256 } from '@noble/curves/nist.js';
 import { thrownBy } from '../support/error-code.js';
@@ -25,7 +25,7 @@ const context: fc.Arbitrary<DeriveContext> = fc.record({
   domain: text('domain'),
   repository: text('repository'),
   role: text('role'),
-  algorithm: fc.constantFrom(...KEY_ALGORITHMS),
+  algorithm: fc.constantFrom(...DERIVED_ALGORITHMS),
   epoch: fc.integer({ min: 1, max: MAX_U32 }),
   index: fc.integer({ min: 0, max: MAX_U32 }),
 });

@@ -1,5 +1,6 @@
 /** Valid bytes of every kind, to start tests from. */
 import { pae } from '../../src/encoding/dsse-pae.js';
+import { SshWriter } from '../../src/encoding/ssh-wire.js';
 import { buildSimpleSigning } from '../../src/formats/simple-signing.js';
 import { buildSignedData } from '../../src/formats/sshsig.js';
 
@@ -17,6 +18,22 @@ export function inTotoBody(): Buffer {
   );
 }
 
+/** A login request of user "alice", for a session id of 32 bytes. */
+export function userauthBytes(
+  method: 'publickey' | 'publickey-hostbound-v00@openssh.com',
+  fields: { readonly sessionId?: Buffer; readonly keyBlob?: Buffer; readonly algorithm?: string } = {},
+): Buffer {
+  const algorithm = fields.algorithm ?? 'ssh-ed25519';
+  const keyBlob =
+    fields.keyBlob ?? new SshWriter().string('ssh-ed25519').string(Buffer.alloc(32, 9)).toBuffer();
+  const writer = new SshWriter()
+    .string(fields.sessionId ?? Buffer.alloc(32, 5))
+    .u8(50)
+    .string('alice');
+  writer.string('ssh-connection').string(method).u8(1).string(algorithm).string(keyBlob);
+  return (method === 'publickey' ? writer : writer.string(keyBlob)).toBuffer();
+}
+
 /** [kind, bytes] of each kind this release knows. */
 export function signableBytes(): readonly (readonly [kind: string, bytes: Buffer])[] {
   return [
@@ -30,6 +47,8 @@ export function signableBytes(): readonly (readonly [kind: string, bytes: Buffer
       buildSignedData({ namespace: 'file', hashAlgorithm: 'sha512', hash: Buffer.alloc(64, 7) }),
     ],
     ['sshsig:git', buildSignedData({ namespace: 'git', hashAlgorithm: 'sha256', hash: Buffer.alloc(32, 7) })],
+    ['ssh.userauth', userauthBytes('publickey')],
+    ['ssh.userauth', userauthBytes('publickey-hostbound-v00@openssh.com')],
     ['digest', Buffer.alloc(32, 0xa5)],
   ];
 }

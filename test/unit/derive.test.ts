@@ -1,7 +1,7 @@
 /** The frozen vectors of derive v1. A change that fails here would give every user other keys. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { KeyAlgorithm } from '../../src/crypto/algorithms.js';
+import type { DerivedAlgorithm } from '../../src/crypto/algorithms.js';
 import {
   DERIVE_SUITE,
   encodeContext,
@@ -44,7 +44,7 @@ const file = JSON.parse(
 ) as VectorFile;
 
 function fieldsOf({ domain, repository, role, algorithm, epoch, index }: Fields): DeriveContext {
-  return { domain, repository, role, algorithm: algorithm as KeyAlgorithm, epoch, index };
+  return { domain, repository, role, algorithm: algorithm as DerivedAlgorithm, epoch, index };
 }
 
 const hex = (text: string): Buffer => Buffer.from(text, 'hex');

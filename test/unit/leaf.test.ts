@@ -7,7 +7,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { saltFor, type DerivationBackend } from '../../src/crypto/derive.js';
 import { Leaf } from '../../src/crypto/leaf.js';
-import type { KeyAlgorithm } from '../../src/crypto/algorithms.js';
+import type { DerivedAlgorithm } from '../../src/crypto/algorithms.js';
 import { NativeChild } from '../support/native-child.js';
 import { PROJECT_ROOT } from '../support/project-root.js';
 
@@ -15,7 +15,7 @@ interface Vector {
   readonly backend: DerivationBackend;
   readonly repository: string;
   readonly role: string;
-  readonly algorithm: KeyAlgorithm;
+  readonly algorithm: DerivedAlgorithm;
   readonly context: string;
   readonly prf: string;
   readonly private: string;
@@ -48,7 +48,7 @@ function verifies(leaf: Leaf, message: Buffer, signature: Buffer): boolean {
     : verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature);
 }
 
-function fresh(algorithm: KeyAlgorithm): Leaf {
+function fresh(algorithm: DerivedAlgorithm): Leaf {
   const secret = randomBytes(32);
   secret[0] = 1;
   return Leaf.import(algorithm, secret);
