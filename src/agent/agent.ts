@@ -333,6 +333,15 @@ export class Agent implements Disposable {
       case 'waiting':
         this.signing.tellWaiting(event.order, event.token, event.ahead);
         return;
+      case 'unlocked':
+        this.#noteAct('unlock', undefined, {
+          token: event.lease.token,
+          lease: event.lease.id,
+          keys: event.loaded,
+          expiresAt: event.lease.expiresAt,
+          by: 'configuration',
+        });
+        return;
       case 'unlock-failed':
         this.#noteAct('unlock-refused', undefined, { token: event.token, code: event.error.code });
         return;

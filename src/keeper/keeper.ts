@@ -56,6 +56,7 @@ export class Keeper {
     this.#leases = new LeaseBook({
       shelf: this.#shelf,
       unitOf,
+      tokens: () => this.#units.keys(),
       onEvent: (event) => {
         this.#event(event);
       },
@@ -136,8 +137,8 @@ export class Keeper {
   }
 
   /**
-   * Unlocks a token with a PIN from a source that the configuration names. Only while the token has all its tries: a machine that
-   * restarts must not spend them.
+   * Unlocks a token with a PIN from a source that the configuration names. Only while the token has all its tries, and the last PIN sent
+   * to it was right: a machine that restarts must not spend them.
    * @param readPin returns bytes that are overwritten here
    */
   async unlockFromSource(token: string, readPin: () => Buffer, owner: number): Promise<void> {
@@ -145,20 +146,29 @@ export class Keeper {
     try {
       await unit.section(async () => {
         const info = await unit.open();
-        if (info.triesLeft !== 'full') {
+        if (info.triesLeft !== 'full' || this.#maybeWrong(info.serial)) {
           throw new AgentError('token.pin-known-wrong', {
             message: `token "${token}" has refused a PIN; the one from the configuration is not sent`,
             hint: 'unlock it once by hand: touchstone unlock',
           });
         }
         const pin = readPin();
-        await this.#unlocking.unlock(unit, pin, { lease: {}, owner }).finally(() => pin.fill(0));
+        const { lease, loaded } = await this.#unlocking
+          .unlock(unit, pin, { lease: {}, owner })
+          .finally(() => pin.fill(0));
+        this.#event({ event: 'unlocked', lease: lease.status(), loaded });
       });
     } catch (thrown) {
       const error = asAgentError(thrown).toData();
       this.#event({ event: 'unlock-failed', token, error });
       this.#options.note('unlock failed', { token, code: error.code, reason: error.message });
     }
+  }
+
+  /** Not every token reveals its counter, and after a kill in the middle nobody knows: what we wrote down decides. */
+  #maybeWrong(serial: string): boolean {
+    const last = this.#options.pinLedger.attempts(serial).at(-1)?.outcome;
+    return last === 'wrong' || last === 'locked' || last === 'unknown';
   }
 
   reloadKeyring(): number {

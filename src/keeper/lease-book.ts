@@ -15,6 +15,8 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 export interface LeaseBookOptions {
   readonly shelf: KeyShelf;
   readonly unitOf: (token: string) => TokenUnit | undefined;
+  /** Names of all tokens. */
+  readonly tokens: () => Iterable<string>;
   readonly onEvent: (event: KeeperEvent) => void;
   /** Whether a front is there to seal the log. */
   readonly frontReady: () => boolean;
@@ -87,13 +89,16 @@ export class LeaseBook {
     }
   }
 
-  /** Ends the leases of one token, or all. Returns how many. */
+  /**
+   * Ends the leases of one token, or all, and whatever is just being done with the token: an unlock that began before a lock must
+   * not outlive it. Returns how many leases ended.
+   */
   endAll(reason: LeaseEnd, token?: string): number {
     const ending = [...this.#leases.values()]
       .map(({ lease }) => lease)
       .filter((lease) => token === undefined || lease.grant.token === token);
     for (const lease of ending) this.end(lease, reason);
-    if (token !== undefined) this.#endToken(token);
+    for (const name of token === undefined ? this.#options.tokens() : [token]) this.#endToken(name);
     return ending.length;
   }
 

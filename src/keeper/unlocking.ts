@@ -4,11 +4,12 @@
  */
 import type { Config, TokenConfig } from '../config/document.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
-import type { KeyringAnchor, LeafRecord } from '../keys/key-record.js';
+import type { Leaf } from '../crypto/leaf.js';
+import type { KeyringAnchor, LeafRecord, TokenHome } from '../keys/key-record.js';
 import type { PinLedger } from '../state/pin-ledger.js';
 import type { HostTokenInfo } from '../tokenhost/messages.js';
 import { deriveRecorded } from './deriving.js';
-import type { KeyShelf, ShelfKey } from './key-shelf.js';
+import { rawKeyId, type KeyShelf, type ShelfKey } from './key-shelf.js';
 import type { LeaseBook } from './lease-book.js';
 import { Lease } from './lease.js';
 import type { PinDesk } from './pin-desk.js';
@@ -36,6 +37,12 @@ export interface UnlockRequest {
   readonly useLastTry?: string | undefined;
 }
 
+/** Keys that an unlock has found so far, by key id. */
+interface Found {
+  readonly leaves: Map<string, Leaf>;
+  readonly homes: Map<string, TokenHome>;
+}
+
 export class Unlocking {
   readonly #parts: UnlockParts;
 
@@ -59,9 +66,11 @@ export class Unlocking {
     const anchor = this.#parts.anchor();
     if (anchor === undefined) throw new AgentError('keyring.missing');
     await this.login(unit, pin, request.useLastTry);
+    const found: Found = { leaves: new Map(), homes: new Map() };
     try {
       const wanted = this.#wanted(unit, request.lease.keys);
-      const loaded = await this.#load(unit, anchor, wanted);
+      await this.#find(unit, anchor, wanted, found);
+      const loaded = this.#take(unit, wanted, found);
       const lease = new Lease({
         token: unit.config.name,
         owner: request.owner,
@@ -74,7 +83,7 @@ export class Unlocking {
       this.#parts.leases.open(lease);
       return { lease, loaded };
     } catch (error) {
-      this.#parts.shelf.wipeUncovered();
+      for (const leaf of found.leaves.values()) leaf.wipe();
       if (this.#parts.leases.ofToken(unit.config.name).length === 0) unit.end();
       throw error;
     }
@@ -149,22 +158,65 @@ export class Unlocking {
     return this.#parts.unitOf(token.name).status().uri;
   }
 
-  async #load(unit: TokenUnit, anchor: KeyringAnchor, wanted: readonly ShelfKey[]): Promise<number> {
-    const uri = unit.status().uri;
+  /**
+   * Looks for everything that is wanted, into `found`. Nothing reaches the shelf yet: while this waits for the token, other leases
+   * may end and the keyring may change.
+   */
+  async #find(
+    unit: TokenUnit,
+    anchor: KeyringAnchor,
+    wanted: readonly ShelfKey[],
+    found: Found,
+  ): Promise<void> {
+    const { uri } = unit.status();
     const derives = uri === anchor.derivation.home.token;
     if (derives) await this.#checkDerivation(unit, anchor);
-    let loaded = 0;
+    else if (wanted.length === 0) throw holdsNothing(unit, uri);
     for (const key of wanted) {
       const home = homeOn(key, uri);
-      if (home !== undefined) {
-        await this.#checkHome(unit, key, home);
-        key.home = { token: unit.config.name, home };
+      if (home === undefined) continue;
+      await this.#checkHome(unit, key, home);
+      found.homes.set(key.record.keyId, home);
+    }
+    if (!derives) return;
+    const { derivation, domain } = anchor;
+    // Once more after the last wait: a lease that ended meanwhile took its leaves with it.
+    for (
+      let missing = this.#missing(wanted, found);
+      missing.length > 0;
+      missing = this.#missing(wanted, found)
+    ) {
+      for (const record of missing) {
+        found.leaves.set(record.keyId, await deriveRecorded(unit, derivation, domain, record));
       }
-      if (key.record.usage !== 'sign') continue;
-      if (derives && key.leaf === undefined) {
-        key.leaf = await deriveRecorded(unit, anchor.derivation, anchor.domain, key.record);
+    }
+  }
+
+  /** Wanted leaves that are neither loaded nor found. */
+  #missing(wanted: readonly ShelfKey[], found: Found): readonly LeafRecord[] {
+    return wanted.flatMap(({ record }) => {
+      if (record.usage !== 'sign' || found.leaves.has(record.keyId)) return [];
+      return this.#parts.shelf.find(rawKeyId(record.keyId))?.leaf === undefined ? [record] : [];
+    });
+  }
+
+  /** Puts what was found on the shelf, in one turn with the opening of the lease. Answers how many keys can sign. */
+  #take(unit: TokenUnit, wanted: readonly ShelfKey[], found: Found): number {
+    if (!unit.loggedIn) throw new AgentError('token.locked', { message: 'the token was locked meanwhile' });
+    let loaded = 0;
+    for (const { record } of wanted) {
+      const key = this.#parts.shelf.find(rawKeyId(record.keyId));
+      const leaf = found.leaves.get(record.keyId);
+      found.leaves.delete(record.keyId);
+      if (key === undefined || (key.record.usage === 'sign' && key.record.state !== 'active')) {
+        leaf?.wipe();
+        continue;
       }
-      loaded += 1;
+      if (key.leaf === undefined) key.leaf = leaf;
+      else leaf?.wipe();
+      const home = found.homes.get(record.keyId);
+      if (home !== undefined) key.home = { token: unit.config.name, home };
+      if (record.usage === 'sign') loaded += 1;
     }
     return loaded;
   }
@@ -187,6 +239,14 @@ export class Unlocking {
       throw new AgentError('keyring.other-token', { details: { token: unit.config.name, key: home.label } });
     }
   }
+}
+
+function holdsNothing(unit: TokenUnit, uri: string): AgentError {
+  return new AgentError('keyring.other-token', {
+    message: `token "${unit.config.name}" holds no key of the keyring that was asked for`,
+    hint: 'check that this is the right token: "touchstone token show"; "touchstone key install" puts keys on it',
+    details: { token: unit.config.name, uri },
+  });
 }
 
 /** When a lease that begins now ends, milliseconds since 1970. */

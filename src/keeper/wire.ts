@@ -192,6 +192,8 @@ export type KeeperEvent =
     }
   | { readonly event: 'lease-ended'; readonly lease: LeaseStatus; readonly reason: LeaseEnd }
   | { readonly event: 'waiting'; readonly order: number; readonly token: string; readonly ahead: number }
+  /** The agent unlocked a token by itself, with the PIN that the configuration names. */
+  | { readonly event: 'unlocked'; readonly lease: LeaseStatus; readonly loaded: number }
   | { readonly event: 'unlock-failed'; readonly token: string; readonly error: ErrorData }
   | { readonly event: 'reload' }
   | { readonly event: 'drain' };

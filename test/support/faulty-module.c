@@ -1,7 +1,8 @@
 /*
  * A PKCS#11 module with one token that misbehaves on demand. The file named by FAULTY_PLAN is read at every call; a line
  * "C_Name=ACTION" says what that function does: crash, hang, short, a return value such as 0x30, or once:0x30 for the first
- * such call of the process. "token=absent" empties the slot. Beside the plan, PLAN.log receives the name of each login and signature, PLAN.tries holds the PIN counter.
+ * such call of the process. "token=absent" empties the slot, "tries=hidden" keeps the PIN counter
+ * from the flags. Beside the plan, PLAN.log receives the name of each login and signature, PLAN.tries holds the PIN counter.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,7 +124,7 @@ static CK_RV get_slot_list(CK_BBOOL present, CK_SLOT_ID_PTR slots, CK_ULONG_PTR 
 }
 
 static CK_RV get_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO_PTR info) {
-  int tries = tries_left();
+  int tries = is_planned("tries", "hidden") ? TRIES : tries_left();
   UNUSED(slot);
   FAULT(C_GetTokenInfo);
   memset(info, 0, sizeof *info);

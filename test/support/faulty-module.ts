@@ -36,7 +36,7 @@ export class FaultyModule implements Disposable {
     this.behave({});
   }
 
-  /** From now on: function name (or `token`, `key`) → action; everything else works, and the PIN counter starts anew. */
+  /** From now on: function name (or `token`, `key`, `tries`) → action; everything else works, and the PIN counter starts anew. */
   behave(plan: Readonly<Record<string, string>>): void {
     for (const suffix of ['log', 'tries']) rmSync(`${this.#plan}.${suffix}`, { force: true });
     this.change(plan);
