@@ -4,23 +4,26 @@ import { SIGNATURE_BYTES, type Application } from './application.js';
 import type { CallHandler } from './call.js';
 import { inSession } from './calls-of-session.js';
 import { CKO, CKR } from './cryptoki.js';
-import type { RpcReader } from './rpc-reader.js';
 import type { Session } from './session.js';
 import { SIGN_MECHANISMS, SignInput } from './sign-input.js';
 
 export const signInit: CallHandler = (application, args) => {
   const handle = args.ulong();
-  const mechanism = args.mechanism();
+  const mechanism = args.mechanism(ULONG_BYTES);
+  const keyHandle = args.ulong();
+  args.end();
   return inSession(application, handle, (session) => {
-    if (mechanism === undefined) return cancel(session, args);
+    if (mechanism === undefined) {
+      session.signing = undefined;
+      return DONE;
+    }
     if (session.signing !== undefined) return failed(CKR.OPERATION_ACTIVE);
-    // Parameters of other mechanisms would follow here, each in its own form.
-    if (!SIGN_MECHANISMS.includes(mechanism)) return failed(CKR.MECHANISM_INVALID);
-    const key = application.object(args.ulong());
-    args.end();
+    if (!SIGN_MECHANISMS.includes(mechanism.type)) return failed(CKR.MECHANISM_INVALID);
+    if (!isNoParameter(mechanism.parameter)) return failed(CKR.MECHANISM_PARAM_INVALID);
+    const key = application.object(keyHandle);
     if (key === undefined) return failed(CKR.KEY_HANDLE_INVALID);
     if (key.class !== CKO.PRIVATE_KEY) return failed(CKR.KEY_FUNCTION_NOT_PERMITTED);
-    session.signing = { key, input: new SignInput(mechanism) };
+    session.signing = { key, input: new SignInput(mechanism.type) };
     return DONE;
   });
 };
@@ -62,6 +65,9 @@ export const signFinal: CallHandler = (application, args) => {
   });
 };
 
+const ULONG_BYTES = 8;
+const NULL_POINTER = 0xffffffff;
+
 /** The operation stays active: the caller comes again with room. */
 function sizeOfSignature(): Answer {
   return values((writer) => {
@@ -77,9 +83,7 @@ function finish(application: Application, session: Session, room: number): Answe
   return application.sign(signing.key, digest, room);
 }
 
-function cancel(session: Session, args: RpcReader): Answer {
-  args.ulong();
-  args.end();
-  session.signing = undefined;
-  return DONE;
+/** p11-kit writes nothing from 0.25 on, and a null pointer before. */
+function isNoParameter(parameter: Buffer): boolean {
+  return parameter.length === 0 || (parameter.length === 4 && parameter.readUInt32BE(0) === NULL_POINTER);
 }

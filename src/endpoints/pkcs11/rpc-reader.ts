@@ -13,6 +13,11 @@ const MAX_DEPTH = 8;
 const NO_BYTES = 0xffffffff;
 const NO_MECHANISM = 0xffffffff;
 
+export interface RpcMechanism {
+  readonly type: number;
+  readonly parameter: Buffer;
+}
+
 export class RpcReader {
   readonly #bytes: Buffer;
   #offset = 0;
@@ -70,10 +75,17 @@ export class RpcReader {
     return Buffer.alloc(0);
   }
 
-  /** `M`: the type, or undefined where the caller cancels with a null pointer. Parameters stay unread. */
-  mechanism(): number | undefined {
+  /**
+   * `M`, or undefined where the caller cancels with a null pointer. Parameters have no length of their own and differ between the
+   * versions of p11-kit, so they are what is left in front of the arguments that follow.
+   * @param following bytes of those arguments
+   */
+  mechanism(following: number): RpcMechanism | undefined {
     const type = this.u32();
-    return type === NO_MECHANISM ? undefined : type;
+    const length = this.#bytes.length - this.#offset - following;
+    if (length < 0) throw malformed('ends early');
+    const at = this.#advance(length);
+    return type === NO_MECHANISM ? undefined : { type, parameter: this.#bytes.subarray(at, at + length) };
   }
 
   /** `aA` */
