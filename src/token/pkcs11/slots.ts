@@ -12,9 +12,10 @@ import {
   CKF_USER_PIN_COUNT_LOW,
   CKF_USER_PIN_FINAL_TRY,
   CKF_USER_PIN_LOCKED,
+  CKR_GENERAL_ERROR,
 } from './cryptoki.js';
 import type { Pkcs11Module } from './module.js';
-import { driverCall } from './rv.js';
+import { driverCall, driverValueOf } from './rv.js';
 
 /** A token and the slot it is in now. */
 export interface FoundToken {
@@ -29,8 +30,21 @@ const RETRY_MS = [10, 20, 40, 80, 160] as const;
 
 /** Reads what the token in a slot says of itself. */
 export function describeToken(module: Pkcs11Module, slot: Handle): FoundToken {
-  const raw = driverCall('C_GetTokenInfo', () => module.calls.C_GetTokenInfo(slot));
+  const raw = readTokenInfo(module, slot);
   return { slot, info: tokenInfoOf(raw), pinBytes: pinBytesOf(raw) };
+}
+
+/** SoftHSM 2.6 answers CKR_GENERAL_ERROR while another process writes the token's file: asked again, it knows. */
+function readTokenInfo(module: Pkcs11Module, slot: Handle): DriverTokenInfo {
+  for (const pauseMs of RETRY_MS) {
+    try {
+      return driverCall('C_GetTokenInfo', () => module.calls.C_GetTokenInfo(slot));
+    } catch (error) {
+      if (driverValueOf(error) !== CKR_GENERAL_ERROR) throw error;
+      sleep(pauseMs);
+    }
+  }
+  return driverCall('C_GetTokenInfo', () => module.calls.C_GetTokenInfo(slot));
 }
 
 /** All tokens that answer, uninitialised ones included. */
