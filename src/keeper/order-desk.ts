@@ -10,6 +10,7 @@ import { AgentError, asAgentError } from '../errors/agent-error.js';
 import { prefixMatches } from '../formats/prefixes.js';
 import { ANCHOR_TYPE, RECORDS_TYPE } from '../keys/keyring.js';
 import { roleAllows } from '../keys/roles.js';
+import { LIMITS } from '../protocol/limits.js';
 import type { KeyShelf, ShelfKey } from './key-shelf.js';
 import type { Lease } from './lease.js';
 import type { OrderLedger } from './order-count.js';
@@ -24,6 +25,11 @@ import {
 } from './wire.js';
 
 const SIGNATURE_BYTES = 64;
+/**
+ * A driver that has not signed by then is ended, and its session with it. Not the caller's own deadline: a client in a hurry must
+ * not cost everybody the unlocked token. Milliseconds.
+ */
+const DRIVER_DEADLINE_MS = LIMITS.defaultDeadlineMs;
 const CHECKPOINT_KIND = `dsse:${CHECKPOINT_TYPE}`;
 const RECORDS_KIND = `dsse:${RECORDS_TYPE}`;
 const ANCHOR_KIND = `dsse:${ANCHOR_TYPE}`;
@@ -137,7 +143,8 @@ export class OrderDesk {
       run: async (leftMs) => {
         try {
           const digest = blind ? Buffer.from(message) : createHash('sha256').update(message).digest();
-          const { raw } = await unit.call('signDigest', home.home, leftMs, Buffer.from(digest));
+          const deadlineMs = Math.max(leftMs, DRIVER_DEADLINE_MS);
+          const { raw } = await unit.call('signDigest', home.home, deadlineMs, Buffer.from(digest));
           const good = blind ? key.verifier.verifyDigest(digest, raw) : key.verifier.verify(message, raw);
           if (!good)
             throw new AgentError('token.bad-signature', { details: { token: unit.config.name, kind } });

@@ -8,6 +8,7 @@ import { WebSocket } from 'ws';
 import type { MethodName, Params } from '../../src/protocol/methods.js';
 
 const DEADLINE_MS = 10_000;
+const CALL_MS = 30_000;
 
 export interface RawReply {
   readonly id?: number | string | null;
@@ -36,19 +37,28 @@ export class RawConnection implements Disposable {
   readonly closed: Promise<number>;
   readonly #heard: RawReply[] = [];
   readonly #waiting: ((reply: RawReply | undefined) => void)[] = [];
+  /** Calls by number; their replies are not heard by `next`. */
+  readonly #calls = new Map<unknown, (reply: RawReply | undefined) => void>();
   #nextId = 1_000_000;
 
   private constructor(socket: WebSocket) {
     this.socket = socket;
     this.closed = new Promise((resolve) => {
       socket.on('close', (code) => {
-        for (const wake of this.#waiting.splice(0)) wake(undefined);
+        for (const wake of [...this.#waiting.splice(0), ...this.#calls.values()]) wake(undefined);
+        this.#calls.clear();
         resolve(code);
       });
     });
     socket.on('error', () => undefined);
     socket.on('message', (data: Buffer) => {
       const reply = JSON.parse(data.toString('utf8')) as RawReply;
+      const called = this.#calls.get(reply.id);
+      if (called !== undefined) {
+        this.#calls.delete(reply.id);
+        called(reply);
+        return;
+      }
       const wake = this.#waiting.shift();
       if (wake === undefined) this.#heard.push(reply);
       else wake(reply);
@@ -91,16 +101,10 @@ export class RawConnection implements Disposable {
   }
 
   /** The next reply or event. @throws Error at the deadline, or when the connection ended */
-  async next(timeoutMs = DEADLINE_MS): Promise<RawReply> {
+  next(timeoutMs = DEADLINE_MS): Promise<RawReply> {
     const heard = this.#heard.shift();
-    if (heard !== undefined) return heard;
-    const reply = await Promise.race([
-      new Promise<RawReply | undefined>((resolve) => this.#waiting.push(resolve)),
-      delay(timeoutMs, 'late' as const),
-    ]);
-    if (reply === 'late') throw new Error(`no reply within ${timeoutMs} ms`);
-    if (reply === undefined) throw new Error('the connection ended');
-    return reply;
+    if (heard !== undefined) return Promise.resolve(heard);
+    return inTime(new Promise((resolve) => this.#waiting.push(resolve)), timeoutMs);
   }
 
   /** Waits for the reply or event that `wanted` picks; others are dropped. */
@@ -119,16 +123,24 @@ export class RawConnection implements Disposable {
   }
 
   /** Calls a method and answers its reply, error or not. */
-  async call<M extends MethodName>(method: M, params: Params<M>): Promise<RawReply> {
+  call<M extends MethodName>(method: M, params: Params<M>): Promise<RawReply> {
     this.#nextId += 1;
     const id = this.#nextId;
+    const reply = new Promise<RawReply | undefined>((resolve) => this.#calls.set(id, resolve));
     this.send({ jsonrpc: '2.0', id, method, params });
-    return this.nextWhere((reply) => reply.id === id, 30_000);
+    return inTime(reply, CALL_MS);
   }
 
   [Symbol.dispose](): void {
     this.socket.terminate();
   }
+}
+
+async function inTime(reply: Promise<RawReply | undefined>, timeoutMs: number): Promise<RawReply> {
+  const heard = await Promise.race([reply, delay(timeoutMs, 'late' as const, { ref: false })]);
+  if (heard === 'late') throw new Error(`no reply within ${timeoutMs} ms`);
+  if (heard === undefined) throw new Error('the connection ended');
+  return heard;
 }
 
 /** The name of the error in a reply, `ok` for a result. */
