@@ -90,8 +90,14 @@ describe('messages to the agent', () => {
   it('refuses an id that is still in work, and answers the first', async () => {
     using client = await RawConnection.open(agent.socket);
     const sign = { ...STATUS, method: 'sign', params: { requests: [REQUEST] } };
+    // In one write: the second must arrive while the first is in work.
+    const { _socket: stream } = client.socket as unknown as {
+      readonly _socket: { cork(): void; uncork(): void };
+    };
+    stream.cork();
     client.send(sign);
     client.send(sign);
+    stream.uncork();
     const outcomes = [outcomeOf(await client.next()), outcomeOf(await client.next())];
     expect(outcomes.sort()).toEqual(['ok', 'rpc.request']);
   });

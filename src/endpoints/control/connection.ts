@@ -68,6 +68,8 @@ export class ControlConnection {
   }
 
   close(): void {
+    // Replies that wait for the end of this turn would be lost.
+    this.#writeOutgoing();
     this.#websocket.close(1001, 'the agent is stopping');
     setTimeout(() => {
       this.#websocket.terminate();
@@ -86,7 +88,10 @@ export class ControlConnection {
     const parsed = parseMessage(bytes, isBinary);
     if ('error' in parsed) {
       this.#sendError(parsed.id, parsed.error);
-      if (!this.#greeted) this.#websocket.close(CLOSE_PROTOCOL);
+      if (!this.#greeted) {
+        this.#writeOutgoing();
+        this.#websocket.close(CLOSE_PROTOCOL);
+      }
       return;
     }
     this.#dispatch(parsed, bytes.length);
@@ -263,7 +268,7 @@ export class ControlConnection {
   readonly #writeOutgoing = (): void => {
     const texts = this.#outgoing;
     this.#outgoing = [];
-    if (this.#websocket.readyState !== this.#websocket.OPEN) return;
+    if (texts.length === 0 || this.#websocket.readyState !== this.#websocket.OPEN) return;
     this.#stream.write(encodeTextFrames(texts));
     this.#pauseIfBehind();
   };
