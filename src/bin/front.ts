@@ -2,10 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Agent } from '../agent/agent.js';
-import { parseConfig } from '../config/document.js';
+import { parseConfig, type Config } from '../config/document.js';
 import type { Note } from '../endpoints/callers.js';
 import { ControlServer } from '../endpoints/control/server.js';
 import { pkcs11Server } from '../endpoints/pkcs11/server.js';
+import { sshAgentServer } from '../endpoints/ssh-agent/server.js';
 import type { Endpoint } from '../endpoints/stream-server.js';
 import { hardenThisProcess } from '../platform/hardening.js';
 import { createLogger, logLevelOf } from '../platform/log.js';
@@ -52,10 +53,8 @@ await runStart(async () => {
       void stop();
     },
   });
-  const endpoints = places.listen.flatMap((socket) => {
-    const endpoint = endpointOn(socket, { agent, stateDir: places.state, note });
-    return endpoint === undefined ? [] : [endpoint];
-  });
+  const parts = { agent, config, stateDir: places.state, note };
+  const endpoints = places.listen.map((socket) => endpointOn(socket, parts));
   agent.countConnections(() => endpoints.reduce((sum, endpoint) => sum + endpoint.connections, 0));
   const stop = async (): Promise<void> => {
     for (const endpoint of endpoints) endpoint.stopAccepting();
@@ -71,8 +70,9 @@ await runStart(async () => {
 /** The door that belongs to a socket. */
 function endpointOn(
   socket: InheritedSocket,
-  { agent, stateDir, note }: { readonly agent: Agent; readonly stateDir: string; readonly note: Note },
-): Endpoint | undefined {
+  parts: { readonly agent: Agent; readonly config: Config; readonly stateDir: string; readonly note: Note },
+): Endpoint {
+  const { agent, config, stateDir, note } = parts;
   const options = { agent, note, listenFd: socket.fd, socketPath: socket.path };
   switch (socket.name) {
     case 'control':
@@ -80,6 +80,6 @@ function endpointOn(
     case 'pkcs11':
       return pkcs11Server({ ...options, certificates: join(stateDir, 'certificates') });
     case 'ssh-agent':
-      return undefined;
+      return sshAgentServer({ ...options, certificates: config.sshAgent.certificates });
   }
 }

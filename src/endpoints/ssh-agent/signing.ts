@@ -1,0 +1,77 @@
+/** One sign request of an SSH client as one typed request to the agent. */
+import type { Agent } from '../../agent/agent.js';
+import type { Peer } from '../../agent/peer.js';
+import type { SignJob } from '../../agent/sign.js';
+import { AgentError } from '../../errors/agent-error.js';
+import { kindOf } from '../../formats/describe.js';
+import { writeSshSignature } from '../../formats/ssh-signature.js';
+import { parseUserauth, USERAUTH_KIND } from '../../formats/ssh-userauth.js';
+import { LIMITS } from '../../protocol/limits.js';
+import type { Identity } from './identities.js';
+import type { SshSignRequest } from './messages.js';
+import type { SessionBinds } from './session-binds.js';
+
+export interface SshSigning {
+  readonly agent: Pick<Agent, 'signing'>;
+  readonly peer: Peer;
+  readonly binds: SessionBinds;
+  readonly onSigned: (blob: Buffer) => void;
+  readonly onFailed: (error: AgentError) => void;
+}
+
+/**
+ * Starts it; one of the two functions is called, at once or later.
+ * @returns what can be abandoned
+ */
+export function signForSsh(
+  request: SshSignRequest,
+  identity: Identity,
+  signing: SshSigning,
+): SignJob | undefined {
+  const { agent, peer, onSigned, onFailed } = signing;
+  const { algorithm, keyId } = identity;
+  const { data, rsaHash } = request;
+  const kind = kindFor(data);
+  const problem = contradiction(request, kind, algorithm, signing.binds);
+  if (problem !== undefined) {
+    onFailed(new AgentError('statement.unrecognised', { message: `signing for ssh: ${problem}` }));
+    return undefined;
+  }
+  return agent.signing.submit({
+    peer,
+    requests: [{ key: identity.key, kind, payload: data.toString('base64') }],
+    timeoutMs: LIMITS.maxDeadlineMs,
+    onDone: ({ signatures: [signed] }) => {
+      // The name may belong to the next epoch by now.
+      if (signed?.keyId !== keyId) {
+        onFailed(new AgentError('key.retired'));
+        return;
+      }
+      const signature = Buffer.from(signed.signature, 'base64');
+      onSigned(writeSshSignature({ algorithm, signature, rsaHash }));
+    },
+    onFailed,
+    onWaiting: () => undefined,
+  });
+}
+
+/** What cannot be recognised goes on as a login request, so that its refusal is decided and logged like any other. */
+function kindFor(data: Buffer): string {
+  const kind = kindOf(data);
+  return kind === undefined || kind === 'digest' ? USERAUTH_KIND : kind;
+}
+
+/** Why the request is not what its bytes say, or undefined. */
+function contradiction(
+  request: SshSignRequest,
+  kind: string,
+  algorithm: Identity['algorithm'],
+  binds: SessionBinds,
+): string | undefined {
+  const { data, keyBlob, rsaHash } = request;
+  if (algorithm === 'rsa-3072' && rsaHash === undefined) return 'an RSA key does not sign with SHA-1';
+  if (kind !== USERAUTH_KIND || kindOf(data) !== USERAUTH_KIND) return undefined;
+  const userauth = parseUserauth(data);
+  if (!userauth.keyBlob.equals(keyBlob)) return 'the login names another key';
+  return binds.admits(userauth) ? undefined : 'the login is for another session than the one that was bound';
+}
