@@ -280,8 +280,23 @@ export class Keeper {
     if (unit === undefined) return;
     this.#shelf.forgetHome(name);
     this.#options.note('token lost', { token: name, reason });
-    if (reason === 'removed' && unit.config.onRemoval === 'lock') this.#leases.endAll('removed', name);
+    if (unit.config.onRemoval === 'lock') this.#lockUnlessThere(unit, reason);
     this.#event({ event: 'token', token: unit.status() });
+  }
+
+  /** A driver may die of the removal: then a new one has to find the token, or the leases end. */
+  #lockUnlessThere(unit: TokenUnit, reason: LeaseEnd): void {
+    const { name } = unit.config;
+    if (reason === 'removed') {
+      this.#leases.endAll('removed', name);
+      return;
+    }
+    if (this.#leases.ofToken(name).length === 0) return;
+    unit
+      .section(() => unit.open())
+      .catch(() => {
+        this.#leases.endAll('removed', name);
+      });
   }
 
   #unitNamed(name: string): TokenUnit {

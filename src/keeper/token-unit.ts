@@ -25,7 +25,7 @@ const HOST_WINDOW = 8;
 
 export interface TokenUnitEvents {
   readonly onStatus: (status: TokenStatus) => void;
-  /** The token can no longer sign: removed, or its host died. */
+  /** The host is gone, because the token was removed or because it died: nothing on the token can sign. */
   readonly onLost: (reason: LeaseEnd) => void;
 }
 
@@ -132,7 +132,6 @@ export class TokenUnit {
     clearTimeout(this.#idle);
     this.#loggedIn = true;
     this.#reason = undefined;
-    this.#startProbing();
     this.#events.onStatus(this.status());
   }
 
@@ -174,6 +173,7 @@ export class TokenUnit {
       this.#info = result;
       this.#reason = undefined;
       this.#failures = 0;
+      this.#startProbing();
       return result;
     } catch (error) {
       const cause = asAgentError(error);
@@ -212,12 +212,12 @@ export class TokenUnit {
   }
 
   #lose(reason: LeaseEnd): void {
-    const wasIn = this.#loggedIn;
     this.#info = undefined;
     this.end();
-    if (wasIn) this.#events.onLost(reason);
+    this.#events.onLost(reason);
   }
 
+  /** From the first look on, logged in or not: leases may outlive the session, and removal must still be noticed. */
   #startProbing(): void {
     clearInterval(this.#probe);
     this.#failedProbes = 0;
