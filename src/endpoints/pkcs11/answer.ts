@@ -52,7 +52,6 @@ export function returnValueOf(error: AgentError): number {
 }
 
 const EXACT: ReadonlyMap<ErrorCode, number> = new Map<ErrorCode, number>([
-  ['pkcs11.malformed', CKR.DEVICE_ERROR],
   ['statement.unrecognised', CKR.KEY_FUNCTION_NOT_PERMITTED],
   ['statement.kind', CKR.KEY_FUNCTION_NOT_PERMITTED],
   ['lease.kind', CKR.KEY_FUNCTION_NOT_PERMITTED],

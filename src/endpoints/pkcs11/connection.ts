@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import { asAgentError, type AgentError } from '../../errors/agent-error.js';
 import { LIMITS } from '../../protocol/limits.js';
-import { failed, returnValueOf, type Answer } from './answer.js';
+import type { Answer } from './answer.js';
 import type { Application } from './application.js';
 import { answerCall } from './call-handlers.js';
 import { ERROR_CALL, type RpcCall } from './rpc-calls.js';
@@ -71,11 +71,11 @@ export class Pkcs11Connection {
     }
   }
 
-  /** @throws AgentError `pkcs11.malformed` when it is no call at all */
+  /** @throws AgentError `pkcs11.malformed` */
   #answerFrame({ callCode, body }: RpcFrame): void {
     const args = new RpcReader(body);
     const call = args.call();
-    const outcome = this.#outcomeOf(call, args);
+    const outcome = answerCall(call.name, this.#application, args);
     if (!(outcome instanceof Promise)) {
       this.#reply(callCode, call, outcome);
       return;
@@ -87,14 +87,6 @@ export class Pkcs11Connection {
       this.#reply(callCode, call, answer);
       this.#work();
     });
-  }
-
-  #outcomeOf(call: RpcCall, args: RpcReader): Answer | Promise<Answer> {
-    try {
-      return answerCall(call.name, this.#application, args);
-    } catch (thrown) {
-      return failed(returnValueOf(asAgentError(thrown)));
-    }
   }
 
   #reply(callCode: number, call: RpcCall, answer: Answer): void {
