@@ -15,6 +15,7 @@ import {
   type HostFrame,
 } from '../tokenhost/host-codec.js';
 import type { HostCalls, HostMethod } from '../tokenhost/messages.js';
+import { FLUSH_AFTER_FRAMES } from './wire.js';
 
 export interface HostLinkOptions {
   /** Name of the token, for messages. */
@@ -60,7 +61,7 @@ export class HostLink {
     );
     closeSync(theirs);
     this.#pipe = new Pipe(ours, {
-      flushAfterFrames: 8,
+      flushAfterFrames: FLUSH_AFTER_FRAMES,
       onData: (chunk) => {
         this.#decoder.push(chunk, (frame) => {
           this.#onFrame(frame);
@@ -102,7 +103,8 @@ export class HostLink {
       }, deadlineMs);
       this.#waiting.set(id, { timer, resolve: resolve as Waiting['resolve'], reject });
       const frame = encodeHostRequest(id, method, params, raw);
-      if (raw === undefined) this.#pipe.send(frame);
+      // A digest is no secret: it may share a write with others.
+      if (raw === undefined || method === 'signDigest') this.#pipe.send(frame);
       else {
         raw.fill(0);
         this.#pipe.sendSecret(frame);

@@ -7,6 +7,12 @@ import { LIMITS } from '../protocol/limits.js';
 
 /** How long an entry waits before its client hears how many are ahead, milliseconds. */
 const TELL_AFTER_MS = 250;
+/** Deadlines of entries are looked at this often; a timer for each would cost more than the rest of the queue. */
+const SWEEP_MS = 50;
+/** Jobs handed to the token host at once while it is fast: it does one after the other, but never waits for the next. */
+const FAST_WINDOW = 16;
+/** A token that takes longer for one job gets one at a time, so that the others can still be cancelled. */
+const SLOW_JOB_MS = 5;
 
 export interface QueueJob {
   /** Number by which `cancel` finds it. */
@@ -22,20 +28,16 @@ export interface QueueJob {
 
 interface Entry {
   readonly job: QueueJob;
-  readonly expiresAtMs: number;
-  readonly timer: NodeJS.Timeout;
-  readonly teller: NodeJS.Timeout;
+  readonly addedAtMs: number;
+  told: boolean;
 }
 
 export class TokenQueue {
-  readonly #window: number;
   #entries: Entry[] = [];
   #running = 0;
-
-  /** @param window jobs handed to the token host at once; it still does one after the other */
-  constructor(window: number) {
-    this.#window = window;
-  }
+  #window = 1;
+  #lastEndMs = 0;
+  #sweeper: NodeJS.Timeout | undefined;
 
   get length(): number {
     return this.#entries.length + this.#running;
@@ -48,14 +50,10 @@ export class TokenQueue {
       this.#start(job, job.deadlineMs);
       return;
     }
-    const timer = setTimeout(() => {
-      this.#drop(job.id, new AgentError('limits.deadline'));
-    }, job.deadlineMs);
-    const teller = setTimeout(() => {
-      const ahead = this.#entries.findIndex((entry) => entry.job === job) + this.#running;
-      job.onWaiting(ahead);
-    }, TELL_AFTER_MS);
-    this.#entries.push({ job, expiresAtMs: Date.now() + job.deadlineMs, timer, teller });
+    this.#entries.push({ job, addedAtMs: performance.now(), told: false });
+    this.#sweeper ??= setInterval(() => {
+      this.#sweep(performance.now());
+    }, SWEEP_MS).unref();
   }
 
   /** Takes a job out that has not started; a started one may have used a touch and goes on. */
@@ -72,16 +70,19 @@ export class TokenQueue {
     const at = this.#entries.findIndex((entry) => entry.job.id === id);
     const [entry] = at < 0 ? [] : this.#entries.splice(at, 1);
     if (entry === undefined) return false;
-    clearTimeout(entry.timer);
-    clearTimeout(entry.teller);
     entry.job.onDropped(error);
     return true;
   }
 
   #start(job: QueueJob, leftMs: number): void {
     this.#running += 1;
+    const startedAtMs = performance.now();
     void job.run(leftMs).finally(() => {
       this.#running -= 1;
+      const endMs = performance.now();
+      const tookMs = endMs - Math.max(startedAtMs, this.#lastEndMs);
+      this.#lastEndMs = endMs;
+      this.#window = tookMs > SLOW_JOB_MS ? 1 : FAST_WINDOW;
       this.#next();
     });
   }
@@ -89,10 +90,25 @@ export class TokenQueue {
   #next(): void {
     while (this.#running < this.#window) {
       const entry = this.#entries.shift();
-      if (entry === undefined) return;
-      clearTimeout(entry.timer);
-      clearTimeout(entry.teller);
-      this.#start(entry.job, Math.max(1, entry.expiresAtMs - Date.now()));
+      if (entry === undefined) {
+        clearInterval(this.#sweeper);
+        this.#sweeper = undefined;
+        return;
+      }
+      const waitedMs = performance.now() - entry.addedAtMs;
+      this.#start(entry.job, Math.max(1, Math.ceil(entry.job.deadlineMs - waitedMs)));
+    }
+  }
+
+  #sweep(nowMs: number): void {
+    for (const [at, entry] of [...this.#entries].entries()) {
+      const waitedMs = nowMs - entry.addedAtMs;
+      if (waitedMs >= entry.job.deadlineMs) {
+        this.#drop(entry.job.id, new AgentError('limits.deadline'));
+      } else if (waitedMs >= TELL_AFTER_MS && !entry.told) {
+        entry.told = true;
+        entry.job.onWaiting(at + this.#running);
+      }
     }
   }
 }

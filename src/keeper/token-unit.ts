@@ -20,8 +20,6 @@ const FAILED_PROBES = 3;
 const BACKOFF_MS = [0, 50, 200, 1_000, 5_000] as const;
 /** A host that nobody logs in to ends after this time, milliseconds. */
 const IDLE_MS = 60_000;
-/** Signing calls handed to the host at once. */
-const HOST_WINDOW = 8;
 
 export interface TokenUnitEvents {
   readonly onStatus: (status: TokenStatus) => void;
@@ -31,7 +29,7 @@ export interface TokenUnitEvents {
 
 export class TokenUnit {
   readonly config: TokenConfig;
-  readonly queue = new TokenQueue(HOST_WINDOW);
+  readonly queue = new TokenQueue();
   readonly #entry: string;
   readonly #events: TokenUnitEvents;
   #link: HostLink | undefined;

@@ -16,8 +16,8 @@ import {
   type HostRequest,
 } from './host-codec.js';
 
-/** Answers of one read gathered before a write: see the flush rule of the pipes between our processes. */
-const FLUSH_AFTER_FRAMES = 8;
+/** Answers gathered before a write: few, so that the keeper verifies some while the driver makes the next. */
+const FLUSH_AFTER_FRAMES = 4;
 
 /** Serves one token over the pipe `fd` until the other end closes it; then calls `onEnd`, once. */
 export function runTokenHost(fd: number, onEnd: () => void): void {
