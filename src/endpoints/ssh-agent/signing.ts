@@ -2,8 +2,9 @@
 import type { Agent } from '../../agent/agent.js';
 import type { Peer } from '../../agent/peer.js';
 import type { SignJob } from '../../agent/sign.js';
-import { AgentError } from '../../errors/agent-error.js';
+import { AgentError, asAgentError } from '../../errors/agent-error.js';
 import { kindOf } from '../../formats/describe.js';
+import { plainKeyBlob } from '../../formats/ssh-certificate.js';
 import { writeSshSignature } from '../../formats/ssh-signature.js';
 import { parseUserauth, USERAUTH_KIND } from '../../formats/ssh-userauth.js';
 import { LIMITS } from '../../protocol/limits.js';
@@ -61,6 +62,16 @@ function kindFor(data: Buffer): string {
   return kind === undefined || kind === 'digest' ? USERAUTH_KIND : kind;
 }
 
+/** A certificate and its key are one key here. */
+function isSameKey(a: Buffer, b: Buffer): boolean {
+  try {
+    return a.equals(b) || plainKeyBlob(a).equals(plainKeyBlob(b));
+  } catch (thrown) {
+    if (asAgentError(thrown).code === 'verify.format') return false;
+    throw thrown;
+  }
+}
+
 /** Why the request is not what its bytes say, or undefined. */
 function contradiction(
   request: SshSignRequest,
@@ -72,6 +83,7 @@ function contradiction(
   if (algorithm === 'rsa-3072' && rsaHash === undefined) return 'an RSA key does not sign with SHA-1';
   if (kind !== USERAUTH_KIND || kindOf(data) !== USERAUTH_KIND) return undefined;
   const userauth = parseUserauth(data);
-  if (!userauth.keyBlob.equals(keyBlob)) return 'the login names another key';
+  // ssh asks for a certificate's login with the plain key when the agent has both.
+  if (!isSameKey(userauth.keyBlob, keyBlob)) return 'the login names another key';
   return binds.admits(userauth) ? undefined : 'the login is for another session than the one that was bound';
 }
