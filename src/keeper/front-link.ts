@@ -1,6 +1,6 @@
 /** The keeper's end of the pipe to one front: orders to the desk, calls to their handlers, events and signatures back. */
 import { FrameDecoder } from '../encoding/frame.js';
-import { AgentError, asAgentError } from '../errors/agent-error.js';
+import { AgentError, asAgentError, invariant } from '../errors/agent-error.js';
 import { Pipe } from '../platform/pipe.js';
 import {
   decodeAck,
@@ -24,7 +24,7 @@ export type KeeperHandlers = {
 export interface FrontLinkOptions {
   readonly fd: number;
   readonly handlers: KeeperHandlers;
-  readonly onOrder: (frame: Buffer) => void;
+  readonly onOrder: (frame: Buffer, from: FrontLink) => void;
   readonly onAck: (order: number) => void;
   /** The first call came: this front can log. */
   readonly onReady: () => void;
@@ -36,6 +36,7 @@ export class FrontLink {
   readonly #pipe: Pipe;
   readonly #decoder = new FrameDecoder(MAX_PIPE_FRAME_BYTES);
   #ready = false;
+  #open = true;
 
   constructor(options: FrontLinkOptions) {
     this.#options = options;
@@ -46,9 +47,15 @@ export class FrontLink {
       },
       onClose: (error) => {
         this.#ready = false;
+        this.#open = false;
         options.onClose(error);
       },
     });
+  }
+
+  /** False once the pipe has ended. */
+  isOpen(): boolean {
+    return this.#open;
   }
 
   /** Whether this front has said hello. */
@@ -66,19 +73,21 @@ export class FrontLink {
 
   close(): void {
     this.#ready = false;
+    this.#open = false;
     this.#pipe.close();
   }
 
   readonly #onFrame = (frame: Buffer): void => {
     switch (frame[0]) {
       case FrameType.order:
-        this.#options.onOrder(frame);
+        this.#options.onOrder(frame, this);
         return;
       case FrameType.ack:
         this.#options.onAck(decodeAck(frame));
         return;
       case FrameType.call:
-        void this.#onCall(frame);
+        // Read in this turn: a frame that is none ends the pipe, not the keeper.
+        void this.#onCall(decodeCall(frame));
         return;
       default:
         throw new AgentError('internal.unexpected', {
@@ -87,8 +96,7 @@ export class FrontLink {
     }
   };
 
-  async #onCall(frame: Buffer): Promise<void> {
-    const { id, value } = decodeJsonFrame(frame);
+  async #onCall({ id, value }: ReturnType<typeof decodeJsonFrame>): Promise<void> {
     const { method, params } = value as { method: KeeperMethod; params: never };
     if (!this.#ready) {
       this.#ready = true;
@@ -102,4 +110,11 @@ export class FrontLink {
       this.#pipe.send(encodeJsonFrame(FrameType.result, id, { error: asAgentError(error).toData() }));
     }
   }
+}
+
+/** @throws AgentError `internal.unexpected` */
+function decodeCall(frame: Buffer): ReturnType<typeof decodeJsonFrame> {
+  const call = decodeJsonFrame(frame);
+  invariant(typeof call.value === 'object' && call.value !== null, 'a call is not an object');
+  return call;
 }

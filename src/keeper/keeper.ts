@@ -67,7 +67,6 @@ export class Keeper {
       ledger: this.#ledger,
       instance: this.#instance.toString('hex'),
       unitOf,
-      send: (frame) => this.#front?.send(frame),
       onEvent: (event) => {
         this.#event(event);
       },
@@ -99,11 +98,12 @@ export class Keeper {
   /** Takes over the pipe of a front that was just started. */
   attach(fd: number): void {
     this.#front?.close();
+    this.#desk.frontLost(this.#units.values());
     const front = new FrontLink({
       fd,
       handlers: this.#handlers,
-      onOrder: (frame) => {
-        this.#desk.take(frame);
+      onOrder: (frame, from) => {
+        this.#desk.take(frame, from);
       },
       onAck: (order) => {
         this.#ledger.acknowledge(order);
@@ -112,7 +112,9 @@ export class Keeper {
         this.#options.onFrontReady();
       },
       onClose: () => {
-        if (this.#front === front) this.#front = undefined;
+        if (this.#front !== front) return;
+        this.#front = undefined;
+        this.#desk.frontLost(this.#units.values());
       },
     });
     this.#front = front;

@@ -21,6 +21,8 @@ export class Lease {
   readonly grant: LeaseGrant;
   #keys: Set<string>;
   #usesLeft: number;
+  /** Orders that it paid for and that have not ended. */
+  #inWork = 0;
   readonly #kindCache = new Map<string, boolean>();
 
   constructor(grant: LeaseGrant) {
@@ -56,9 +58,19 @@ export class Lease {
     return undefined;
   }
 
-  /** Spends one use. */
+  /** Spends one use; `settle` follows when the order has ended. */
   spend(): void {
     this.#usesLeft -= 1;
+    this.#inWork += 1;
+  }
+
+  settle(): void {
+    this.#inWork -= 1;
+  }
+
+  /** No use is left, and the last one has ended: a signature on a token comes later than its order. */
+  get isSpent(): boolean {
+    return this.#usesLeft <= 0 && this.#inWork === 0;
   }
 
   status(): LeaseStatus {

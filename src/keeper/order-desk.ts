@@ -9,6 +9,7 @@ import { decodePae } from '../encoding/dsse-pae.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
 import { prefixMatches } from '../formats/prefixes.js';
 import { ANCHOR_TYPE, RECORDS_TYPE } from '../keys/keyring.js';
+import type { TokenHome } from '../keys/key-record.js';
 import { roleAllows } from '../keys/roles.js';
 import { LIMITS } from '../protocol/limits.js';
 import type { KeyShelf, ShelfKey } from './key-shelf.js';
@@ -34,15 +35,34 @@ const CHECKPOINT_KIND = `dsse:${CHECKPOINT_TYPE}`;
 const RECORDS_KIND = `dsse:${RECORDS_TYPE}`;
 const ANCHOR_KIND = `dsse:${ANCHOR_TYPE}`;
 
+/** The front that gave an order: the only one that may have the answer. */
+export interface OrderOrigin {
+  /** False once its pipe has ended; another front may have taken its place. */
+  isOpen(): boolean;
+  send(frame: Buffer): void;
+}
+
+/** The lease that pays for an order; none for the agent's own documents. */
+interface Admission {
+  readonly key: ShelfKey;
+  readonly lease: Lease | undefined;
+}
+
+interface TokenRun {
+  readonly unit: TokenUnit;
+  readonly home: TokenHome;
+  readonly leftMs: number;
+  readonly from: OrderOrigin;
+}
+
 export interface OrderDeskOptions {
   readonly shelf: KeyShelf;
   readonly ledger: OrderLedger;
   /** Hex id of this keeper, which checkpoints must name. */
   readonly instance: string;
   readonly unitOf: (token: string) => TokenUnit | undefined;
-  readonly send: (frame: Buffer) => void;
   readonly onEvent: (event: KeeperEvent) => void;
-  /** A lease has no uses left. */
+  /** A lease has no uses left, and no order that it paid for is in work. */
   readonly onSpent: (lease: Lease) => void;
   /** A checkpoint was signed: a lease that only waited for it may end. */
   readonly onCheckpoint: () => void;
@@ -56,15 +76,26 @@ export class OrderDesk {
   }
 
   /** @param frame an ORDER without its length; only valid during the call */
-  take(frame: Buffer): void {
+  take(frame: Buffer, from: OrderOrigin): void {
     const order = decodeOrder(frame);
+    let lease: Lease | undefined;
     try {
-      const key = this.#admit(order);
-      if (key.leaf !== undefined) this.#signWithLeaf(order, key);
-      else this.#signOnToken(order, key);
+      const key = this.#check(order);
+      lease = isOwn(key) ? undefined : this.#spend(key, order);
+      if (key.leaf === undefined) {
+        this.#signOnToken(order, { key, lease }, from);
+        return;
+      }
+      this.#signWithLeaf(order, key, from);
     } catch (error) {
-      this.#refuse(order.id, asAgentError(error));
+      refuse(order.id, error, from);
     }
+    this.#settle(lease);
+  }
+
+  /** Nobody waits for the orders of a lost front, and their ids are the next one's ids of something else. */
+  frontLost(units: Iterable<TokenUnit>): void {
+    for (const unit of units) unit.queue.clear(new AgentError('limits.cancelled'));
   }
 
   /** Takes an order out of the queue of its token. */
@@ -73,32 +104,44 @@ export class OrderDesk {
     return false;
   }
 
-  #admit(order: Order): ShelfKey {
+  #check(order: Order): ShelfKey {
     const key = this.#options.shelf.find(order.keyId);
     if (key === undefined) throw new AgentError('key.unknown');
     requireActive(key);
     if (!kindFits(key, order.kind)) throw new AgentError('statement.kind');
     if (!prefixMatches(order.kind, order.message)) throw new AgentError('statement.unrecognised');
     if (order.blind !== (order.kind === 'digest')) throw new AgentError('statement.kind');
-    if (key.role === 'audit' || key.role === 'root') {
-      if (order.kind === CHECKPOINT_KIND) this.#checkClaim(order.message);
-      return key;
-    }
-    this.#spend(key, order);
+    if (order.kind === CHECKPOINT_KIND && isOwn(key)) this.#checkClaim(order.message);
     return key;
   }
 
-  #spend(key: ShelfKey, order: Order): void {
+  /** The first lease that admits the order pays for it. @throws AgentError why none does */
+  #spend(key: ShelfKey, order: Order): Lease {
     const now = Date.now();
     let refusal: AgentError | undefined;
     for (const lease of key.leases) {
       refusal = lease.refuses(order.kind, order.blind, now);
       if (refusal !== undefined) continue;
       lease.spend();
-      if (lease.usesLeft <= 0) this.#options.onSpent(lease);
-      return;
+      return lease;
     }
     throw refusal ?? new AgentError('key.locked');
+  }
+
+  /** An order that `lease` paid for has ended, whatever became of it. */
+  #settle(lease: Lease | undefined): void {
+    lease?.settle();
+    if (lease?.isSpent === true) this.#options.onSpent(lease);
+  }
+
+  /** What an order waited for may have taken long: key and lease must still be what they were. */
+  #checkAgain(keyId: string, { lease }: Admission): void {
+    const now = this.#options.shelf.find(keyId);
+    if (now === undefined) throw new AgentError('key.unknown');
+    requireActive(now);
+    if (lease === undefined) return;
+    if (Date.now() >= lease.grant.expiresAtMs) throw new AgentError('lease.expired');
+    if (!now.leases.includes(lease)) throw new AgentError('key.locked');
   }
 
   /** A checkpoint may only claim a count and hash that the keeper itself reached. */
@@ -114,7 +157,7 @@ export class OrderDesk {
     }
   }
 
-  #signWithLeaf(order: Order, key: ShelfKey): void {
+  #signWithLeaf(order: Order, key: ShelfKey, from: OrderOrigin): void {
     const { leaf } = key;
     if (leaf === undefined) throw new AgentError('key.locked');
     const { ledger } = this.#options;
@@ -123,56 +166,78 @@ export class OrderDesk {
       const signature = leaf.signDigest(order.message);
       const digest = Buffer.from(order.message);
       ledger.advance(digest);
-      this.#release(order.id, digest, signature);
+      this.#release(order.id, digest, signature, from);
       return;
     }
     const counted = leaf.signCounted(order.message, ledger.state);
-    this.#release(order.id, counted.subarray(SIGNATURE_BYTES), counted.subarray(0, SIGNATURE_BYTES));
+    const hash = counted.subarray(SIGNATURE_BYTES);
+    this.#release(order.id, hash, counted.subarray(0, SIGNATURE_BYTES), from);
     if (order.kind === CHECKPOINT_KIND) this.#options.onCheckpoint();
   }
 
-  #signOnToken(order: Order, key: ShelfKey): void {
-    const home = key.home;
+  #signOnToken(order: Order, admission: Admission, from: OrderOrigin): void {
+    const { home } = admission.key;
     const unit = home === undefined ? undefined : this.#options.unitOf(home.token);
     if (home === undefined || unit === undefined || !unit.loggedIn) throw new AgentError('key.locked');
-    const message = Buffer.from(order.message);
-    const { id, keyId, kind, blind } = order;
+    // The frame is overwritten when this turn ends.
+    const kept: Order = { ...order, message: Buffer.from(order.message) };
     unit.queue.add({
-      id,
+      id: order.id,
       deadlineMs: order.deadlineMs,
       run: async (leftMs) => {
         try {
-          const digest = blind ? Buffer.from(message) : createHash('sha256').update(message).digest();
-          const deadlineMs = Math.max(leftMs, DRIVER_DEADLINE_MS);
-          const { raw } = await unit.call('signDigest', home.home, deadlineMs, Buffer.from(digest));
-          const good = blind ? key.verifier.verifyDigest(digest, raw) : key.verifier.verify(message, raw);
-          if (!good)
-            throw new AgentError('token.bad-signature', { details: { token: unit.config.name, kind } });
-          this.#options.ledger.prepare(keyId);
-          this.#options.ledger.advance(digest);
-          this.#release(id, digest, raw);
+          await this.#runOnToken(kept, admission, { unit, home: home.home, leftMs, from });
         } catch (error) {
-          this.#refuse(id, asAgentError(error));
+          refuse(order.id, error, from);
         }
+        this.#settle(admission.lease);
       },
       onDropped: (error) => {
-        this.#refuse(id, error);
+        refuse(order.id, error, from);
+        this.#settle(admission.lease);
       },
       onWaiting: (ahead) => {
-        this.#options.onEvent({ event: 'waiting', order: id, token: unit.config.name, ahead });
+        if (from.isOpen())
+          this.#options.onEvent({ event: 'waiting', order: order.id, token: unit.config.name, ahead });
       },
     });
   }
 
-  #release(id: number, messageHash: Buffer, signature: Buffer): void {
-    const { ledger } = this.#options;
-    ledger.remember(messageHash);
-    this.#options.send(encodeSigned(id, ledger.state, messageHash, signature));
+  async #runOnToken(
+    { id, keyId, kind, blind, message }: Order,
+    admission: Admission,
+    { unit, home, leftMs, from }: TokenRun,
+  ): Promise<void> {
+    if (!from.isOpen()) return;
+    this.#checkAgain(keyId, admission);
+    const digest = blind ? Buffer.from(message) : createHash('sha256').update(message).digest();
+    const deadlineMs = Math.max(leftMs, DRIVER_DEADLINE_MS);
+    const { raw } = await unit.call('signDigest', home, deadlineMs, Buffer.from(digest));
+    const { verifier } = admission.key;
+    const good = blind ? verifier.verifyDigest(digest, raw) : verifier.verify(message, raw);
+    if (!good) throw new AgentError('token.bad-signature', { details: { token: unit.config.name, kind } });
+    this.#checkAgain(keyId, admission);
+    // Nobody is left who could log or release it, and the next front numbers its orders anew: it ends here, uncounted.
+    if (!from.isOpen()) return;
+    this.#options.ledger.prepare(keyId);
+    this.#options.ledger.advance(digest);
+    this.#release(id, digest, raw, from);
   }
 
-  #refuse(id: number, error: AgentError): void {
-    this.#options.send(encodeJsonFrame(FrameType.refused, id, error.toData()));
+  #release(id: number, messageHash: Buffer, signature: Buffer, from: OrderOrigin): void {
+    const { ledger } = this.#options;
+    ledger.remember(messageHash);
+    from.send(encodeSigned(id, ledger.state, messageHash, signature));
   }
+}
+
+function refuse(id: number, error: unknown, from: OrderOrigin): void {
+  from.send(encodeJsonFrame(FrameType.refused, id, asAgentError(error).toData()));
+}
+
+/** The agent's own keys: orders for them are paid by no lease. */
+function isOwn(key: ShelfKey): boolean {
+  return key.role === 'audit' || key.role === 'root';
 }
 
 function requireActive({ record }: ShelfKey): void {
