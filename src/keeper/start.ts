@@ -52,6 +52,7 @@ export function startKeeper(start: KeeperStart): void {
     hostEntry: start.hostEntry,
     startedAt: new Date().toISOString().replace(/\.\d{3}Z$/, 'Z'),
     onFrontReady: () => {
+      supervisor.served();
       notifySystemd('READY=1', process.env);
       if (ready) return;
       ready = true;

@@ -6,6 +6,8 @@ import { nativeShims } from '../platform/native-shims.js';
 import type { ListeningSocket } from './listening-sockets.js';
 
 const PAUSES_MS = [0, 100, 500, 2_000, 5_000] as const;
+/** Longest pause after a front that had been at work: callers wait for the next one. */
+const SERVED_PAUSE_MS = 200;
 /** A front that lived this long was healthy: the next start is immediate again. */
 const HEALTHY_MS = 10_000;
 /** In the front: 0 to 2 as ours, 3 the pipe. */
@@ -28,6 +30,7 @@ export class FrontSupervisor {
   #child: ChildProcess | undefined;
   #youngDeaths = 0;
   #stopping = false;
+  #served = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: FrontOptions) {
@@ -38,7 +41,13 @@ export class FrontSupervisor {
     return this.#child?.pid;
   }
 
+  /** The front of now has said hello. */
+  served(): void {
+    this.#served = true;
+  }
+
   start(): void {
+    this.#served = false;
     const [ours, theirs] = nativeShims().socketPair();
     const startedAt = Date.now();
     const { entry, args, sockets } = this.#options;
@@ -89,8 +98,8 @@ export class FrontSupervisor {
     }
     this.#youngDeaths = livedMs >= HEALTHY_MS ? 0 : this.#youngDeaths + 1;
     // The first death is answered at once: a killed front must be back within a second.
-    const pause =
-      PAUSES_MS[Math.min(this.#youngDeaths <= 1 ? 0 : this.#youngDeaths - 1, PAUSES_MS.length - 1)] ?? 0;
+    const at = Math.min(Math.max(0, this.#youngDeaths - 1), PAUSES_MS.length - 1);
+    const pause = Math.min(PAUSES_MS[at] ?? 0, this.#served ? SERVED_PAUSE_MS : Infinity);
     this.#options.onExit(code, pause);
     this.#timer = setTimeout(() => {
       this.start();
