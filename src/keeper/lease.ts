@@ -16,6 +16,8 @@ export interface LeaseGrant {
   readonly blind: boolean;
 }
 
+type Refusal = 'lease.expired' | 'lease.uses' | 'lease.kind' | 'blind';
+
 export class Lease {
   readonly id = randomBytes(8).toString('hex');
   readonly grant: LeaseGrant;
@@ -44,18 +46,20 @@ export class Lease {
     this.#keys.add(keyId);
   }
 
+  /** Whether this lease covers the order; cheap, because every order asks each lease of its key until one does. */
+  admits(kind: string, blind: boolean, nowMs: number): boolean {
+    return this.#refusal(kind, blind, nowMs) === undefined;
+  }
+
   /** Why this lease does not admit the order, or undefined when it does. */
   refuses(kind: string, blind: boolean, nowMs: number): AgentError | undefined {
-    if (nowMs >= this.grant.expiresAtMs) return new AgentError('lease.expired');
-    if (this.#usesLeft <= 0) return new AgentError('lease.uses');
-    if (blind && !this.grant.blind) {
-      return new AgentError('lease.kind', {
-        message: 'the lease does not allow blind digests',
-        hint: 'unlock again with "touchstone unlock --blind" if a rule allows it',
-      });
-    }
-    if (!this.#allowsKind(kind)) return new AgentError('lease.kind');
-    return undefined;
+    const refusal = this.#refusal(kind, blind, nowMs);
+    if (refusal === undefined) return undefined;
+    if (refusal !== 'blind') return new AgentError(refusal);
+    return new AgentError('lease.kind', {
+      message: 'the lease does not allow blind digests',
+      hint: 'unlock again with "touchstone unlock --blind" if a rule allows it',
+    });
   }
 
   /** Spends one use; `settle` follows when the order has ended. */
@@ -84,6 +88,13 @@ export class Lease {
       expiresAt: new Date(this.grant.expiresAtMs).toISOString().replace(/\.\d{3}Z$/, 'Z'),
       blind: this.grant.blind,
     };
+  }
+
+  #refusal(kind: string, blind: boolean, nowMs: number): Refusal | undefined {
+    if (nowMs >= this.grant.expiresAtMs) return 'lease.expired';
+    if (this.#usesLeft <= 0) return 'lease.uses';
+    if (blind && !this.grant.blind) return 'blind';
+    return this.#allowsKind(kind) ? undefined : 'lease.kind';
   }
 
   #allowsKind(kind: string): boolean {

@@ -118,14 +118,12 @@ export class OrderDesk {
   /** The first lease that admits the order pays for it. @throws AgentError why none does */
   #spend(key: ShelfKey, order: Order): Lease {
     const now = Date.now();
-    let refusal: AgentError | undefined;
-    for (const lease of key.leases) {
-      refusal = lease.refuses(order.kind, order.blind, now);
-      if (refusal !== undefined) continue;
-      lease.spend();
-      return lease;
-    }
-    throw refusal ?? new AgentError('key.locked');
+    const { kind, blind } = order;
+    const lease = key.leases.find((each) => each.admits(kind, blind, now));
+    if (lease === undefined)
+      throw key.leases.at(-1)?.refuses(kind, blind, now) ?? new AgentError('key.locked');
+    lease.spend();
+    return lease;
   }
 
   /** An order that `lease` paid for has ended, whatever became of it. */
