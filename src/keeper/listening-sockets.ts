@@ -2,7 +2,16 @@
  * The agent's sockets before anybody is accepted on them, handed to each front. All are made here, but the control socket may be
  * inherited from systemd.
  */
-import { closeSync, constants, ftruncateSync, lstatSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  rmSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import type { SocketPlace } from '../config/sockets.js';
 import { AgentError } from '../errors/agent-error.js';
@@ -50,7 +59,7 @@ function openSocket(place: SocketPlace): ListeningSocket {
     ...place,
     fd,
     remove: () => {
-      unlinkSync(path);
+      rmSync(path, { force: true });
       closeSync(lock);
     },
   };

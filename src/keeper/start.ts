@@ -14,7 +14,7 @@ import { notifySystemd, readCredential } from '../platform/systemd.js';
 import { KeyringFile } from '../state/keyring-file.js';
 import { PinLedger } from '../state/pin-ledger.js';
 import { Keeper } from './keeper.js';
-import { openSockets } from './listening-sockets.js';
+import { openSockets, type ListeningSocket } from './listening-sockets.js';
 import { FrontSupervisor } from './supervise.js';
 
 export interface KeeperStart {
@@ -41,6 +41,26 @@ export function startKeeper(start: KeeperStart): void {
   const config = readConfig(start.configFile);
   ensurePrivateFolder(start.stateDir, 'state');
   const sockets = openSockets(socketPlaces(config, start.socket), process.env);
+  try {
+    run(start, { config, uid, logger, sockets });
+  } catch (error) {
+    removeAll(sockets);
+    throw error;
+  }
+}
+
+interface Opened {
+  readonly config: Config;
+  readonly uid: number;
+  readonly logger: ReturnType<typeof createLogger>;
+  readonly sockets: readonly ListeningSocket[];
+}
+
+function removeAll(sockets: readonly ListeningSocket[]): void {
+  for (const socket of sockets) socket.remove();
+}
+
+function run(start: KeeperStart, { config, uid, logger, sockets }: Opened): void {
   const lock = FolderLock.take(start.stateDir);
   let ready = false;
   const keeper = new Keeper({
@@ -74,7 +94,7 @@ export function startKeeper(start: KeeperStart): void {
       logger.warn({ code, pauseMs }, 'front ended');
       // A front that never came up says why on stderr; trying again would only repeat it.
       if (ready || code === null || code === 0) return;
-      for (const socket of sockets) socket.remove();
+      removeAll(sockets);
       process.exit(code);
     },
   });
@@ -84,7 +104,7 @@ export function startKeeper(start: KeeperStart): void {
     keeper.drain();
     await supervisor.stop(DRAIN_MS);
     keeper.wipe();
-    for (const socket of sockets) socket.remove();
+    removeAll(sockets);
     lock[Symbol.dispose]();
     process.exit(0);
   });

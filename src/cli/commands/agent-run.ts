@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { AgentError } from '../../errors/agent-error.js';
 import { SCRUBBED_NODE_FLAGS, scrubEnvironment } from '../../platform/hardening.js';
 import { nativeShims } from '../../platform/native-shims.js';
+import { listenFds } from '../../platform/systemd.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
 import type { OptionValues } from '../option-values.js';
@@ -31,7 +32,8 @@ export async function agentRun(context: CliContext, invocation: Invocation): Pro
   const environment = Object.entries(scrubEnvironment(context.env)).map(
     ([name, value]) => `${name}=${value}`,
   );
-  return nativeShims().replaceProcess(process.execPath, argv, environment);
+  const inherited = listenFds(context.env, process.pid);
+  return nativeShims().replaceProcess(process.execPath, argv, environment, inherited);
 }
 
 /**
