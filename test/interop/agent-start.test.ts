@@ -1,8 +1,9 @@
 /** Starting and stopping: one agent per socket, whatever lies at its path, and sockets that systemd made. */
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { nativeShims } from '../../src/platform/native-shims.js';
 import type { Result } from '../../src/protocol/methods.js';
 import { DemoAgent, TOUCHSTONE, type CommandResult } from '../support/demo-agent.js';
 import { isRunning, processTree, waitForExit } from '../support/process-tree.js';
@@ -129,25 +130,23 @@ describe('an agent', () => {
 
   it('takes over a socket that systemd listens on', async () => {
     const socket = path.join(agent.folder, 'activated.sock');
-    const names = ['TOUCHSTONE_CONFIG', 'TOUCHSTONE_STATE', 'TOUCHSTONE_SOCK'];
     const environment = { ...agent.environment, TOUCHSTONE_SOCK: socket };
-    const manager = spawn(
-      'systemd-socket-activate',
-      [
-        ...['--listen', socket, '--fdname', 'control'],
-        ...names.map((name) => `--setenv=${name}`),
-        ...[process.execPath, TOUCHSTONE, 'agent', 'run', '--allow-root'],
-      ],
-      { env: environment, stdio: 'ignore' },
-    );
+    // What systemd does: descriptor 3 listens already, and the environment names the process that it is for.
+    const listener = nativeShims().listenUnix(socket, 8);
+    const handOver = 'export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=control; exec "$@"';
+    const run = [process.execPath, TOUCHSTONE, 'agent', 'run', '--allow-root'];
+    const manager = spawn('sh', ['-c', handOver, 'sh', ...run], {
+      env: environment,
+      stdio: ['ignore', 'ignore', 'ignore', listener],
+    });
     try {
-      await expect.poll(() => existsSync(socket)).toBe(true);
-      // The first connection starts the agent; it waits in the socket until somebody accepts.
+      // The connection waits in the socket until the agent accepts it.
       const status = JSON.parse(
         await agent.must(['agent', 'status', '--json'], { environment }),
       ) as Result<'status'>;
       expect(status.pid).toBe(manager.pid);
       process.kill(status.frontPid, 'SIGKILL');
+      await waitForExit([status.frontPid], 2000);
       await agent.must(['agent', 'status'], { environment });
       await agent.must(['agent', 'stop'], { environment });
       expect(isRunning(status.pid)).toBe(false);
@@ -155,6 +154,7 @@ describe('an agent', () => {
       expect(existsSync(socket)).toBe(true);
     } finally {
       manager.kill('SIGKILL');
+      closeSync(listener);
     }
   });
 });
