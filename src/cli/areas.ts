@@ -19,6 +19,10 @@ const records = async (): Promise<readonly CommandSpec[]> =>
   (await import('./areas/records.js')).RECORD_COMMANDS;
 const system = async (): Promise<readonly CommandSpec[]> =>
   (await import('./areas/system.js')).SYSTEM_COMMANDS;
+const integrate = async (): Promise<readonly CommandSpec[]> =>
+  (await import('./areas/integrate.js')).INTEGRATE_COMMANDS;
+const gitKey = async (): Promise<readonly CommandSpec[]> =>
+  (await import('./areas/integrate.js')).GIT_KEY_COMMANDS;
 
 export const AREAS: readonly Area[] = [
   { word: 'init', summary: 'write the first configuration and policy', load: system },
@@ -31,6 +35,8 @@ export const AREAS: readonly Area[] = [
   { word: 'verify', summary: 'verify signatures, without the agent', load: verify },
   { word: 'audit', summary: 'show and verify the audit log', load: records },
   { word: 'policy', summary: 'check the policy, explain a decision', load: records },
+  { word: 'integrate', summary: 'set up other programs to sign through the agent', load: integrate },
+  { word: 'git-key', summary: 'print the signing key for git', load: gitKey },
   { word: 'doctor', summary: 'look for problems and say how to fix them', load: system },
   { word: 'env', summary: 'print the environment that programs need', load: system },
   { word: 'config', summary: 'show the configuration in force', load: system },

@@ -163,6 +163,9 @@ export const ERROR_TABLE = {
   // pkcs11: the door for programs that use PKCS#11
   'pkcs11.malformed': row('the bytes are not a PKCS#11 call', 'use the client module of p11-kit, 0.23 or newer', 'never', 2, -32190),
 
+  // integrate: other programs that are set up to use the agent
+  'integrate.program': row('another program did not do what it was asked', 'run it by hand to see why', 'after-user-action', 1, -32195),
+
   // verification
   'verify.failed': row('the signature does not verify', 'check the file, the key and the signature', 'never', 6, -32180),
   'verify.format': row('the signature could not be read', 'check that the file is the signature', 'never', 6, -32181),

@@ -81,7 +81,7 @@ missing_packages() {
     quickstart) needs+=('openssl openssl' 'ssh-keygen openssh-client') ;;
     bench) needs+=('openssl openssl' 'ssh-keygen openssh-client' 'softhsm2-util softhsm2') ;;
     test)
-      needs+=('openssl openssl' 'ssh-keygen openssh-client' 'pkcs11-tool opensc' 'p11-kit p11-kit' 'git git'
+      needs+=('openssl openssl' 'ssh-keygen openssh-client' 'pkcs11-tool opensc' 'p11-kit p11-kit' 'git git' '/usr/sbin/sshd openssh-server'
         'unshare util-linux' 'setpriv util-linux' 'script bsdutils' 'softhsm2-util softhsm2')
       ;;
   esac

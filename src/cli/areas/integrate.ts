@@ -1,0 +1,32 @@
+/** Words of `integrate` and `git-key`: other programs, set up to sign through the agent. */
+import type { CommandSpec } from '../command.js';
+
+export const INTEGRATE_COMMANDS: readonly CommandSpec[] = [
+  {
+    path: ['integrate', 'git'],
+    summary: 'have git sign commits and tags with a key of the agent; --undo gives back what was there',
+    options: [
+      { flags: '--global', summary: 'for this user (default: the repository of the current folder)' },
+      { flags: '--local <dir>', summary: 'for the repository in this folder' },
+      { flags: '--key <name>', summary: 'key to sign with (default: the only one with role ssh)' },
+      {
+        flags: '--principal <email>',
+        summary: 'who the key belongs to, for verification (default: user.email)',
+      },
+      { flags: '--undo', summary: 'set everything back' },
+      { flags: '--dry-run', summary: 'print what would be changed' },
+    ],
+    examples: ['touchstone integrate git --global --dry-run', 'touchstone integrate git --local . --undo'],
+    load: async () => (await import('../commands/integrate-git.js')).integrateGit,
+  },
+];
+
+export const GIT_KEY_COMMANDS: readonly CommandSpec[] = [
+  {
+    path: ['git-key'],
+    summary: "print the signing key as git's gpg.ssh.defaultKeyCommand wants it",
+    options: [{ flags: '--key <name>', summary: 'which key (default: the only one with role ssh)' }],
+    examples: ['git config --global gpg.ssh.defaultKeyCommand "touchstone git-key"'],
+    load: async () => (await import('../commands/git-key.js')).gitKey,
+  },
+];
