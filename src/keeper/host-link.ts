@@ -79,6 +79,11 @@ export class HostLink {
     });
   }
 
+  /** Whether a call is in work: its own deadline then tells whether the driver still lives. */
+  get isBusy(): boolean {
+    return this.#waiting.size > 0;
+  }
+
   get pid(): number | undefined {
     return this.#child.pid;
   }
@@ -94,7 +99,10 @@ export class HostLink {
     deadlineMs: number,
     raw?: Buffer,
   ): Promise<HostAnswer<M>> {
-    if (this.#ended) return Promise.reject(this.#crashed());
+    if (this.#ended) {
+      raw?.fill(0);
+      return Promise.reject(this.#crashed());
+    }
     const id = this.#nextId;
     this.#nextId = (this.#nextId + 1) >>> 0 || 1;
     return new Promise((resolve, reject) => {

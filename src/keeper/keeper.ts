@@ -6,11 +6,12 @@ import { randomBytes } from 'node:crypto';
 import type { Config } from '../config/document.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
 import type { KeyringAnchor } from '../keys/key-record.js';
+import { isAgentRole } from '../keys/roles.js';
 import type { KeyringFile } from '../state/keyring-file.js';
 import type { PinLedger } from '../state/pin-ledger.js';
 import { deriveLeaf } from './deriving.js';
 import { FrontLink, type KeeperHandlers } from './front-link.js';
-import { KeyShelf } from './key-shelf.js';
+import { KeyShelf, rawKeyId } from './key-shelf.js';
 import { LeaseBook } from './lease-book.js';
 import { OrderLedger } from './order-count.js';
 import { OrderDesk } from './order-desk.js';
@@ -232,15 +233,23 @@ export class Keeper {
     }
     const derived = await unit.section(() => deriveLeaf(unit, anchor.derivation, anchor.domain, fields));
     const publicKey = derived.spki.toString('base64');
-    const key = this.#shelf.put({
-      usage: 'sign',
-      ...fields,
-      keyId: derived.keyId,
-      publicKey,
-      state: 'active',
-      createdAt: this.#options.startedAt,
-      homes: [],
-    });
+    const known = this.#shelf.find(rawKeyId(derived.keyId));
+    // What was revoked stays so, and the agent's own keys come from setup alone, whatever a front asks for.
+    if (isAgentRole(fields.role) || (known?.record.usage === 'sign' && known.record.state !== 'active')) {
+      derived.leaf.wipe();
+      throw new AgentError('key.usage');
+    }
+    const key =
+      known ??
+      this.#shelf.put({
+        usage: 'sign',
+        ...fields,
+        keyId: derived.keyId,
+        publicKey,
+        state: 'active',
+        createdAt: this.#options.startedAt,
+        homes: [],
+      });
     if (key.leaf === undefined) key.leaf = derived.leaf;
     else derived.leaf.wipe();
     for (const lease of this.#leases.ofToken(unit.config.name)) {

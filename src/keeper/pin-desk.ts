@@ -15,6 +15,8 @@ const ATTEMPT_LIFE_MS = 60_000;
 const MAX_ATTEMPTS = 64;
 /** PKCS#11 has no limit; every token we know takes fewer bytes. */
 const MAX_PIN_BYTES = 255;
+const FIRST_PRINTABLE = 0x20;
+const DELETE = 0x7f;
 
 interface Attempt {
   readonly token: string;
@@ -77,20 +79,16 @@ export class PinDesk {
     clearTimeout(attempt.timer);
     const enc = decodeBase64(sealed.enc, 'enc');
     const ciphertext = decodeBase64(sealed.ciphertext, 'ciphertext');
-    const pin = openSealed(attempt, enc, ciphertext);
-    if (pin.length === 0 || pin.length > MAX_PIN_BYTES) {
-      pin.fill(0);
-      throw new AgentError('token.pin-format');
-    }
-    return { token: attempt.token, pin };
+    return { token: attempt.token, pin: openSealed(attempt, enc, ciphertext) };
   }
 
   /**
    * Refuses what must not be sent.
    * @param useLastTry the serial that a person typed after `--use-last-try`
-   * @throws AgentError `token.pin-locked`, `token.pin-last-try`, `token.pin-known-wrong`
+   * @throws AgentError `token.pin-format`, `token.pin-locked`, `token.pin-last-try`, `token.pin-known-wrong`
    */
   check(info: HostTokenInfo, pin: Buffer, useLastTry: string | undefined): void {
+    requireTyped(pin);
     const details = { serial: info.serial };
     if (info.triesLeft === 'locked') throw new AgentError('token.pin-locked', { details });
     if (info.triesLeft === 'last' && useLastTry !== info.serial) {
@@ -118,6 +116,24 @@ export class PinDesk {
   #mark(pin: Buffer): string {
     return createHmac('sha256', this.#wrongKey).update(pin).digest('hex');
   }
+}
+
+/**
+ * Refuses bytes that nobody typed as a PIN: nothing at all, which would have the token ask on its own pad, or the line ends of
+ * a file that was not written for this. @throws AgentError `token.pin-format`
+ */
+export function requireTyped(pin: Buffer): void {
+  if (pin.length > 0 && pin.length <= MAX_PIN_BYTES && !pin.some(isControl)) return;
+  throw new AgentError('token.pin-format', {
+    message:
+      pin.length === 0
+        ? 'the PIN is empty; it was not sent'
+        : 'the PIN is too long or holds a line end or another control character; it was not sent',
+  });
+}
+
+function isControl(byte: number): boolean {
+  return byte < FIRST_PRINTABLE || byte === DELETE;
 }
 
 function openSealed(attempt: Attempt, enc: Buffer, ciphertext: Buffer): Buffer {

@@ -11,6 +11,7 @@ import type { HostKeyInfo } from '../tokenhost/messages.js';
 import { keyIdOf } from '../crypto/key-id.js';
 import { deriveLeaf } from './deriving.js';
 import { Lease } from './lease.js';
+import { requireTyped } from './pin-desk.js';
 import type { TokenUnit } from './token-unit.js';
 import { leaseEndMs, type Unlocking, type UnlockParts } from './unlocking.js';
 import type { KeeperCalls, SealedPin } from './wire.js';
@@ -18,6 +19,7 @@ import type { KeeperCalls, SealedPin } from './wire.js';
 /** Key generation on slow cards takes seconds. */
 const GENERATE_DEADLINE_MS = 60_000;
 const SO_PIN_BYTES = 24;
+const LETTER_A = 0x61;
 
 const ROOT_OBJECT = { id: Buffer.from('touchstone-root').toString('hex'), label: 'touchstone-root' } as const;
 const DERIVATION_OBJECT = {
@@ -70,7 +72,8 @@ export class Provisioning {
     const info = await unit.open();
     if (info.initialised) return;
     if (!unit.config.embedded) throw new AgentError('token.not-initialised');
-    const soPin = Buffer.from(randomBytes(SO_PIN_BYTES / 2).toString('hex'), 'ascii');
+    requireTyped(pin);
+    const soPin = drawSoPin();
     const raw = Buffer.alloc(2 + soPin.length + pin.length);
     raw.writeUInt16BE(soPin.length, 0);
     soPin.copy(raw, 2);
@@ -107,7 +110,10 @@ export class Provisioning {
       homes: [],
     };
     this.#parts.shelf.put(root).home = { token: unit.config.name, home: root.home };
-    this.#parts.shelf.put(audit).leaf = derived.leaf;
+    const shelved = this.#parts.shelf.put(audit);
+    // Loaded already when an earlier setup ended half-way.
+    shelved.leaf?.wipe();
+    shelved.leaf = derived.leaf;
     const lease = new Lease({
       token: unit.config.name,
       owner,
@@ -163,6 +169,13 @@ export class Provisioning {
       unit.end();
     }
   }
+}
+
+/** Letters a to p, four bits each; never a string. */
+function drawSoPin(): Buffer {
+  const pin = randomBytes(SO_PIN_BYTES);
+  for (const [at, byte] of pin.entries()) pin[at] = LETTER_A + (byte & 0x0f);
+  return pin;
 }
 
 function nowText(): string {

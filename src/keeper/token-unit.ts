@@ -227,7 +227,7 @@ export class TokenUnit {
 
   async #probeOnce(): Promise<void> {
     const link = this.#link;
-    if (link === undefined || this.queue.length > 0) return;
+    if (link === undefined || link.isBusy) return;
     const serial = this.#info?.serial;
     try {
       const { result } = await link.call('probe', {}, PROBE_DEADLINE_MS);

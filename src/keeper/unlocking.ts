@@ -99,7 +99,9 @@ export class Unlocking {
       unit.end();
       shelf.forgetHome(unit.config.name);
     }
-    const before = await unit.open();
+    await unit.open();
+    // Asked now: since the host found the token another program may have spent tries.
+    const before = await unit.look();
     pins.check(before, pin, useLastTry);
     ledger.begin(before.serial, before.triesLeft);
     const sent = Buffer.from(pin);

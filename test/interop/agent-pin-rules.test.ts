@@ -1,4 +1,5 @@
 /** What protects the PIN counter of a token, counted by the token itself: a module that logs every C_Login. */
+import { writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AgentClient } from '../../src/client/client.js';
 import { unlockToken } from '../../src/client/unlock.js';
@@ -63,6 +64,16 @@ describe('a PIN counter', () => {
     expect(agent.logins).toBe(2);
     expect((await refusal(FAULTY_PIN, SERIAL)).code).toBe(ACCEPTED);
     expect(agent.logins).toBe(3);
+  });
+
+  it('is looked at right before a PIN is sent, because other programs spend tries too', async () => {
+    const readPin = (): Promise<Buffer> => {
+      writeFileSync(`${String(agent.module.environment['FAULTY_PLAN'])}.tries`, '1\n');
+      return Promise.resolve(Buffer.from(FAULTY_PIN));
+    };
+    const refused = await rejectionOf(unlockToken(client, { readPin, lease: {}, timeoutMs: 10_000 }));
+    expect(refused.code).toBe('token.pin-last-try');
+    expect(agent.logins).toBe(0);
   });
 
   it('is left alone once it is at zero', async () => {
