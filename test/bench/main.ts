@@ -18,6 +18,7 @@ import { openSslSpeed } from './openssl-speed.js';
 import { judge, type Round } from './ratios.js';
 import { rawToken } from './raw-token.js';
 import { sshAgent } from './ssh-agent.js';
+import { sshDoor } from './ssh-door.js';
 import { renderRatios, renderRows, summarise, type BenchReport } from './table.js';
 
 const MESSAGE_BYTES = 300;
@@ -39,7 +40,7 @@ async function openBenches(opened: Bench[]): Promise<OurAgent> {
   opened.push(openSslSpeed(), nodeCrypto(MESSAGE_BYTES), diskSync());
   opened.push(await sshAgent(MESSAGE_BYTES));
   const us = await ourAgent('os', MESSAGE_BYTES);
-  opened.push(us);
+  opened.push(us, await sshDoor(us.agent));
   opened.push(await ourAgent('fsync', MESSAGE_BYTES));
   opened.push(rawToken(MESSAGE_BYTES));
   opened.push(await onToken(MESSAGE_BYTES));

@@ -71,6 +71,11 @@ function derivationRow(connection: AgentConnection): Row {
   };
 }
 
+/** Opens the socket for SSH clients. */
+function withSshDoor(toml: string): string {
+  return toml.replace('[ssh-agent]\n', '[ssh-agent]\nenabled = true\n');
+}
+
 export interface OurAgent extends Bench {
   readonly agent: DemoAgent;
   readonly connection: AgentConnection;
@@ -79,7 +84,7 @@ export interface OurAgent extends Bench {
 export async function ourAgent(durability: 'fsync' | 'os', messageBytes: number): Promise<OurAgent> {
   const agent = await startDemoAgent({
     domain: 'bench.example',
-    configure: (toml) => withDurability(toml, durability),
+    configure: (toml) => withSshDoor(withDurability(toml, durability)),
   });
   const connections: AgentConnection[] = [];
   try {

@@ -1,87 +1,20 @@
-/** OpenSSH's ssh-agent over its own socket, with a load client of ours that does no more than it has to. */
+/** OpenSSH's ssh-agent over its own socket. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createPublicKey, randomBytes, verify } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runProgram } from '../support/demo-agent.js';
 import type { Bench, Row } from './measurement.js';
-import { measurePipeline, type Connection } from './pipeline.js';
+import { measurePipeline } from './pipeline.js';
+import { openSshConnection, signRequest, type SshAgentConnection } from './ssh-connection.js';
 
-const SIGN_REQUEST = 13;
-const SIGN_RESPONSE = 14;
 const DEPTHS = [1, 16, 64] as const;
 const KEYS = [
   { id: 'p256', label: 'P-256', type: 'ecdsa' },
   { id: 'ed25519', label: 'Ed25519', type: 'ed25519' },
 ] as const;
-
-function sshString(bytes: Uint8Array): Buffer {
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(bytes.length);
-  return Buffer.concat([length, bytes]);
-}
-
-/** draft-ietf-sshm-ssh-agent, section 4.5: key blob, data, flags. */
-function signRequest(publicKey: Uint8Array, message: Uint8Array): Buffer {
-  return sshString(
-    Buffer.concat([Buffer.of(SIGN_REQUEST), sshString(publicKey), sshString(message), Buffer.alloc(4)]),
-  );
-}
-
-class SshAgentConnection implements Connection {
-  readonly #socket: Socket;
-  readonly #request: Buffer;
-  #rest: Buffer = Buffer.alloc(0);
-  #answered: (frame: Buffer) => void = () => undefined;
-  #failed: (reason: Error) => void = () => undefined;
-
-  constructor(socket: Socket, request: Buffer) {
-    this.#socket = socket;
-    this.#request = request;
-    socket.on('error', (reason) => {
-      this.#failed(reason);
-    });
-    socket.on('data', (chunk) => {
-      this.#take(chunk);
-    });
-  }
-
-  #take(chunk: Buffer): void {
-    let data = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    while (data.length >= 5 && data.length >= 4 + data.readUInt32BE(0)) {
-      const frame = data.subarray(4, 4 + data.readUInt32BE(0));
-      data = data.subarray(4 + frame.length);
-      if (frame[0] === SIGN_RESPONSE) this.#answered(frame);
-      else this.#failed(new Error(`ssh-agent: answered ${String(frame[0])}`));
-    }
-    this.#rest = data;
-  }
-
-  send(count: number): void {
-    for (let i = 0; i < count; i += 1) this.#socket.write(this.#request);
-  }
-  onAnswer(answered: (frame: Buffer) => void): void {
-    this.#answered = answered;
-  }
-  onFailure(failed: (reason: Error) => void): void {
-    this.#failed = failed;
-  }
-  close(): void {
-    this.#socket.destroy();
-  }
-}
-
-function openConnection(socketPath: string, request: Buffer): Promise<SshAgentConnection> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(socketPath, () => {
-      resolve(new SshAgentConnection(socket, request));
-    });
-    socket.once('error', reject);
-  });
-}
 
 /** One signature has to verify, or the figures would be about something else. */
 async function checkEd25519(
@@ -134,7 +67,7 @@ export async function sshAgent(messageBytes: number): Promise<Bench> {
   const message = randomBytes(messageBytes);
   for (const key of KEYS) {
     const blob = await addKey(folder, socketPath, key.type);
-    const connection = await openConnection(socketPath, signRequest(blob, message));
+    const connection = await openSshConnection(socketPath, signRequest(blob, message));
     connections.push(connection);
     if (key.id === 'ed25519') await checkEd25519(connection, blob, message);
     for (const depth of DEPTHS) {
