@@ -29,8 +29,12 @@ const KEPT_NAMES: ReadonlySet<string> = new Set([
   'LISTEN_FDNAMES',
   'NOTIFY_SOCKET',
   'CREDENTIALS_DIRECTORY',
+  'TOUCHSTONE_CONFIG',
+  'TOUCHSTONE_STATE',
+  'TOUCHSTONE_SOCK',
+  'TOUCHSTONE_LOG',
 ]);
-const KEPT_PREFIXES = ['LC_', 'TOUCHSTONE_'] as const;
+const KEPT_PREFIX = 'LC_';
 
 export interface HardeningOptions {
   /** Process id of the parent whose death ends this process. */
@@ -75,5 +79,5 @@ export function scrubEnvironment(
 }
 
 function isKept(name: string): boolean {
-  return KEPT_NAMES.has(name) || KEPT_PREFIXES.some((prefix) => name.startsWith(prefix));
+  return KEPT_NAMES.has(name) || name.startsWith(KEPT_PREFIX);
 }
