@@ -2,6 +2,7 @@
  * The front put together: keyring, policy, usage, audit trail and the pipe, behind one function per method of the protocol. It
  * holds no secret; sealed PINs pass through as they came.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/document.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
 import type { KeeperEvent, KeeperStatus, LeaseStatus } from '../keeper/wire.js';
@@ -39,6 +40,11 @@ export interface AgentOptions {
   readonly onEnd: (reason: 'keeper-lost' | 'drain') => void;
 }
 
+/** Longest wait for the log before a lock, milliseconds. */
+const SEAL_MS = 2_000;
+/** Many leaves of a slow token take long; the record of who unlocked must not be lost to a shorter deadline. Milliseconds. */
+const UNLOCK_MS = LIMITS.maxDeadlineMs;
+
 /** Methods that answer with a promise; `sign`, `events.subscribe` and `cancel` belong to the connection. */
 export type AnsweredMethod = Exclude<MethodName, 'sign' | 'events.subscribe' | 'cancel'>;
 
@@ -71,7 +77,6 @@ export class Agent implements Disposable {
         options.onEnd('keeper-lost');
       },
     });
-    const hello = await keeper.call('hello', {});
     const policy = new PolicyFile(options.policyFile, options.ownerUid, (problem) => {
       running.agent?.events.publish({ event: 'policy', problem: problem?.toData() ?? null });
       if (problem !== undefined) options.note('policy not in force', { reason: problem.message });
@@ -80,6 +85,8 @@ export class Agent implements Disposable {
       options.usageFile,
       await loadUsage(options.usageFile, options.log, (rule) => policy.limitsOf(rule) !== undefined),
     );
+    // After everything that may fail: a front that has said hello is started again when it ends, one that has not is not.
+    const hello = await keeper.call('hello', {});
     const agent = new Agent(options, { keeper, policy, usage, status: hello.status });
     agent.#editor.load();
     agent.#trail.begin(hello.status, hello.pending);
@@ -146,6 +153,7 @@ export class Agent implements Disposable {
   /** @throws AgentError `peer.owner-only` when the method is not for this caller */
   requireAccess(method: MethodName, peer: Peer): void {
     if (METHODS[method].access === 'caller' || peer.uid === this.#options.ownerUid) return;
+    this.#noteAct('access-refused', peer, { method });
     throw new AgentError('peer.owner-only', { details: { method, uid: peer.uid } });
   }
 
@@ -221,12 +229,16 @@ export class Agent implements Disposable {
     const { pin, useLastTry, keys, kinds, uses, seconds, blind } = params;
     const ids = keys?.map((name) => this.#keys.keyring.resolve(name).keyId);
     try {
-      const answer = await this.#keeper.call('unlock.finish', {
-        pin,
-        useLastTry,
-        owner: peer.uid,
-        lease: { keys: ids, kinds, uses, seconds, blind },
-      });
+      const answer = await this.#keeper.call(
+        'unlock.finish',
+        {
+          pin,
+          useLastTry,
+          owner: peer.uid,
+          lease: { keys: ids, kinds, uses, seconds, blind },
+        },
+        UNLOCK_MS,
+      );
       const { lease, loaded } = answer;
       this.#noteAct('unlock', peer, {
         token: lease.token,
@@ -245,7 +257,8 @@ export class Agent implements Disposable {
 
   async #lock(token: string | undefined, peer: Peer): Promise<Result<'lock'>> {
     this.#noteAct('lock', peer, { token: token ?? 'all' });
-    await this.#trail.seal();
+    // A disk that hangs must not keep keys loaded that somebody wants gone.
+    await Promise.race([this.#trail.seal(), delay(SEAL_MS, undefined, { ref: false })]);
     const answer = await this.#keeper.call('lock', { token });
     this.#status = {
       ...this.#status,
