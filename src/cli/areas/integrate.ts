@@ -19,6 +19,29 @@ export const INTEGRATE_COMMANDS: readonly CommandSpec[] = [
     examples: ['touchstone integrate git --global --dry-run', 'touchstone integrate git --local . --undo'],
     load: async () => (await import('../commands/integrate-git.js')).integrateGit,
   },
+  {
+    path: ['integrate', 'pkcs11'],
+    summary: 'have every program that uses p11-kit see the keys of the agent; needs [pkcs11] enabled',
+    options: [
+      { flags: '--system', summary: 'for all users, in /etc/pkcs11 (root needs this)' },
+      { flags: '--undo', summary: 'remove what was written' },
+      { flags: '--dry-run', summary: 'print what would be written' },
+    ],
+    examples: ['touchstone integrate pkcs11 --dry-run', 'touchstone integrate pkcs11 --undo'],
+    load: async () => (await import('../commands/integrate-pkcs11.js')).integratePkcs11,
+  },
+  {
+    path: ['integrate', 'openssl'],
+    summary:
+      "write an OpenSSL configuration with the agent's keys behind the pkcs11 engine; needs [pkcs11] enabled",
+    options: [
+      { flags: '--module <path>', summary: 'p11-kit-client.so (default: where distributions put it)' },
+      { flags: '--undo', summary: 'remove what was written' },
+      { flags: '--dry-run', summary: 'print what would be written' },
+    ],
+    examples: ['touchstone integrate openssl --dry-run', 'touchstone integrate openssl'],
+    load: async () => (await import('../commands/integrate-openssl.js')).integrateOpenssl,
+  },
 ];
 
 export const GIT_KEY_COMMANDS: readonly CommandSpec[] = [

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { socketPlaces } from '../../config/sockets.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
+import { serverAddress, SERVER_ADDRESS } from '../pkcs11-door.js';
 import { placesOf } from '../places.js';
 import { readConfig } from './config-show.js';
 
@@ -12,18 +13,22 @@ const SSH_AGENT = 'SSH_AUTH_SOCK';
 /** For the shell that was asked for, else the one in $SHELL. */
 export async function env(context: CliContext, invocation: Invocation): Promise<CommandResult> {
   const { socket, configFile } = await placesOf(context);
-  const ssh = existsSync(configFile) ? sshSocket(configFile, socket) : undefined;
-  const json = { [CONTROL]: socket, ...(ssh === undefined ? {} : { [SSH_AGENT]: ssh }) };
+  const json = { [CONTROL]: socket, ...(existsSync(configFile) ? doorVariables(configFile, socket) : {}) };
   if (invocation.options.flag('print-socket')) return { json, text: socket };
   const shell = chosenShell(invocation, context.env['SHELL'] ?? '');
   const lines = Object.entries(json).map(([name, value]) => assignment(shell, name, value));
   return { json, text: lines.join('\n') };
 }
 
-/** Socket of the SSH agent where touchstone.toml enables it. */
-function sshSocket(configFile: string, control: string): string | undefined {
+/** What leads programs to the doors that touchstone.toml enables. */
+function doorVariables(configFile: string, control: string): Readonly<Record<string, string>> {
   const { config } = readConfig(configFile);
-  return socketPlaces(config, control).find(({ name }) => name === 'ssh-agent')?.path;
+  const variables: Record<string, string> = {};
+  for (const { name, path } of socketPlaces(config, control)) {
+    if (name === 'ssh-agent') variables[SSH_AGENT] = path;
+    if (name === 'pkcs11') variables[SERVER_ADDRESS] = serverAddress(path);
+  }
+  return variables;
 }
 
 type Shell = 'sh' | 'csh' | 'fish';
