@@ -17,6 +17,9 @@ export interface SigningKey {
   readonly rawId: string;
 }
 
+/** Names that are remembered: a key URI has any number of spellings, and a caller could send them all. */
+const MAX_RESOLVED = 4096;
+
 export class KeyBook {
   #keyring: Keyring | undefined;
   #resolved = new Map<string, SigningKey>();
@@ -56,6 +59,7 @@ export class KeyBook {
       policyName: `${record.repository}#${record.role}`,
       rawId: Buffer.from(record.keyId, 'hex').toString('latin1'),
     };
+    if (this.#resolved.size >= MAX_RESOLVED) this.#resolved.clear();
     this.#resolved.set(name, key);
     return key;
   }

@@ -1,6 +1,6 @@
 /** The `keys.*` and `tokens.setup` methods: each a short workflow between keeper, keyring and audit log. */
 import { derivedAlgorithm } from '../crypto/derive.js';
-import { AgentError } from '../errors/agent-error.js';
+import { AgentError, asAgentError } from '../errors/agent-error.js';
 import type { KeyringAnchor, LeafRecord } from '../keys/key-record.js';
 import { addHome, addLeaf, nextEpoch, retireAndAdd, revokeLeaf } from '../keys/keyring-change.js';
 import { keyNameOf, parseKeyName, withDefaults } from '../keys/key-name.js';
@@ -33,8 +33,8 @@ export class KeyService {
 
   /** @throws AgentError `keyring.exists`, `token.…` */
   setup(params: Params<'tokens.setup'>, peer: Peer): Promise<Result<'tokens.setup'>> {
-    const { keeper, keys, editor, domain } = this.#parts;
-    return editor.exclusive(async () => {
+    const { keeper, keys, domain, editor } = this.#parts;
+    return this.#act('setup', peer, async () => {
       if (keys.loaded !== undefined) throw new AgentError('keyring.exists');
       const { pin, backend, adopt, seconds, useLastTry } = params;
       const made = await keeper.call(
@@ -83,7 +83,7 @@ export class KeyService {
   /** Derives and records a leaf; a key that exists is returned as it is. */
   derive(name: string, peer: Peer): Promise<Result<'keys.derive'>> {
     const { keys, editor, loaded } = this.#parts;
-    return editor.exclusive(async () => {
+    return this.#act('derive', peer, async () => {
       const { keyring } = keys;
       const asked = parseKeyName(name);
       const fields = fieldsOf(asked);
@@ -105,7 +105,7 @@ export class KeyService {
 
   rotate(name: string, peer: Peer): Promise<Result<'keys.rotate'>> {
     const { keys, editor, loaded } = this.#parts;
-    return editor.exclusive(async () => {
+    return this.#act('rotate', peer, async () => {
       const { keyring } = keys;
       const old = keyring.newest(name);
       if (isAgentRole(old.role)) throw new AgentError('key.usage');
@@ -128,7 +128,7 @@ export class KeyService {
 
   revoke(name: string, reason: string, peer: Peer): Promise<Result<'keys.revoke'>> {
     const { keys, editor, loaded } = this.#parts;
-    return editor.exclusive(async () => {
+    return this.#act('revoke', peer, async () => {
       const leaf = this.#clientLeaf(name);
       await editor.change((records) => revokeLeaf(records, leaf.keyId, { reason, at: now() }));
       this.#note('revoke', peer, { key: keyNameOf(leaf), keyId: leaf.keyId, reason });
@@ -139,7 +139,7 @@ export class KeyService {
 
   install(params: Params<'keys.install'>, peer: Peer): Promise<Result<'keys.install'>> {
     const { keeper, keys, editor, loaded } = this.#parts;
-    return editor.exclusive(async () => {
+    return this.#act('install', peer, async () => {
       const leaf = this.#clientLeaf(params.key);
       const { home } = await keeper.call(
         'install',
@@ -150,6 +150,19 @@ export class KeyService {
       this.#note('install', peer, { key: keyNameOf(leaf), keyId: leaf.keyId, token: home.token });
       const installed = keys.keyring.byId(leaf.keyId) ?? leaf;
       return { key: keys.info(installed, await loaded()) };
+    });
+  }
+
+  /** One change at a time; one that fails is in the log as well, since it may have cost a try of a PIN. */
+  #act<T>(act: string, peer: Peer, work: () => Promise<T>): Promise<T> {
+    return this.#parts.editor.exclusive(async () => {
+      try {
+        return await work();
+      } catch (thrown) {
+        const error = asAgentError(thrown);
+        this.#note(`${act}-refused`, peer, { code: error.code });
+        throw error;
+      }
     });
   }
 

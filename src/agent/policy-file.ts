@@ -2,10 +2,11 @@
  * The policy in force. Read at start, on SIGHUP and when the file changes; a file with a mistake changes nothing, the
  * mistake is told, and the policy before it stays.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
 import { compilePolicy, type CompiledPolicy } from '../policy/decide.js';
 import { DecisionCache } from '../policy/decision-cache.js';
+import { readTrustedFile } from '../platform/store/trusted-file.js';
 import { parsePolicy, type RuleLimits } from '../policy/document.js';
 
 const LOOK_EVERY_MS = 1_000;
@@ -78,20 +79,9 @@ export class PolicyFile implements Disposable {
   }
 
   #read(): string {
-    try {
-      const facts = statSync(this.path);
-      if ((facts.mode & 0o022) !== 0 || (facts.uid !== 0 && facts.uid !== this.#ownerUid)) {
-        throw new AgentError('policy.invalid', {
-          message: `${this.path} can be changed by others`,
-          hint: `run "chmod go-w ${this.path}" and make it yours`,
-          details: { file: this.path },
-        });
-      }
-      return readFileSync(this.path, 'utf8');
-    } catch (cause) {
-      if (cause instanceof AgentError) throw cause;
-      throw new AgentError('policy.missing', { details: { file: this.path }, cause });
-    }
+    const text = readTrustedFile(this.path, this.#ownerUid, 'policy.invalid');
+    if (text === undefined) throw new AgentError('policy.missing', { details: { file: this.path } });
+    return text;
   }
 
   #readStamp(): string {

@@ -1,5 +1,4 @@
 /** Entry of the front, started by the keeper with its pipe on fd 3 and the listening sockets from fd 4 on. */
-import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Agent } from '../agent/agent.js';
 import { parseConfig, type Config } from '../config/document.js';
@@ -11,6 +10,7 @@ import type { Endpoint } from '../endpoints/stream-server.js';
 import { hardenThisProcess } from '../platform/hardening.js';
 import { createLogger, logLevelOf } from '../platform/log.js';
 import { ensurePrivateFolder } from '../platform/store/private-folder.js';
+import { readTrustedFile } from '../platform/store/trusted-file.js';
 import { AuditLog } from '../state/audit-log.js';
 import { packageVersion } from '../cli/version.js';
 import { processArguments, runStart, type InheritedSocket } from './arguments.js';
@@ -26,8 +26,8 @@ await runStart(async () => {
   const note: Note = (what, facts) => {
     logger.info(facts, what);
   };
-  const config = parseConfig(readFileSync(places.config, 'utf8'), places.config);
   const ownerUid = process.getuid?.() ?? 0;
+  const config = parseConfig(readTrustedFile(places.config, ownerUid, 'config.invalid') ?? '', places.config);
   const folder = join(places.state, 'audit');
   ensurePrivateFolder(folder, 'state');
   const log = AuditLog.open({

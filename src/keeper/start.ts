@@ -1,15 +1,14 @@
 /** Starts a keeper: folders, locks, configuration, socket, front; and the ways it ends. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseConfig, type Config, type PinSource } from '../config/document.js';
 import { socketPlaces } from '../config/sockets.js';
 import { AgentError } from '../errors/agent-error.js';
-import { errnoOf } from '../platform/errno.js';
 import { hardenThisProcess } from '../platform/hardening.js';
 import { createLogger, logLevelOf, type LogLevel } from '../platform/log.js';
 import { readSecretFile } from '../platform/secret-file.js';
 import { FolderLock } from '../platform/store/folder-lock.js';
 import { ensurePrivateFolder } from '../platform/store/private-folder.js';
+import { readTrustedFile } from '../platform/store/trusted-file.js';
 import { notifySystemd, readCredential } from '../platform/systemd.js';
 import { KeyringFile } from '../state/keyring-file.js';
 import { PinLedger } from '../state/pin-ledger.js';
@@ -38,7 +37,7 @@ export function startKeeper(start: KeeperStart): void {
   const uid = process.getuid?.() ?? 0;
   if (uid === 0 && !start.allowRoot) throw new AgentError('agent.root-refused');
   const logger = createLogger('keeper', start.logLevel ?? logLevelOf(process.env));
-  const config = readConfig(start.configFile);
+  const config = readConfig(start.configFile, uid);
   ensurePrivateFolder(start.stateDir, 'state');
   const sockets = openSockets(socketPlaces(config, start.socket), process.env);
   try {
@@ -124,15 +123,10 @@ function onSignals(keeper: Keeper, stop: () => Promise<void>): void {
   });
 }
 
-function readConfig(path: string): Config {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    if (errnoOf(cause) === 'ENOENT')
-      throw new AgentError('config.missing', { details: { file: path }, cause });
-    throw new AgentError('usage.file', { message: `reading ${path}: ${errnoOf(cause)}`, cause });
-  }
+/** It names the code that token hosts load, so nobody else may be able to write it. */
+function readConfig(path: string, uid: number): Config {
+  const text = readTrustedFile(path, uid, 'config.invalid');
+  if (text === undefined) throw new AgentError('config.missing', { details: { file: path } });
   return parseConfig(text, path);
 }
 

@@ -2,6 +2,7 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { actsNamed } from '../support/audit-acts.js';
 import {
   runProgram,
   startDemoAgent,
@@ -71,4 +72,12 @@ test('a stranger is refused, let in by a rule, and still not the owner', async (
     expect(refused.status, argv.join(' ')).toBe(3);
     expect(refused.stdout, argv.join(' ')).toContain('peer.owner-only');
   }
+  const methods = actsNamed(agent.stateDir, 'access-refused').map(({ method }) => method);
+  expect(methods).toEqual(['lock', 'keys.revoke', 'keys.derive', 'audit.query']);
+});
+
+test('what the owner asks for in vain is in the log as well', async () => {
+  const again = await agent.touchstone(['--json', 'token', 'setup', '--pin-file', agent.pinFile]);
+  expect(again.stdout).toContain('keyring.exists');
+  expect(actsNamed(agent.stateDir, 'setup-refused')).toEqual([{ code: 'keyring.exists' }]);
 });

@@ -149,7 +149,9 @@ export class ControlConnection {
         return;
       case 'events.subscribe':
         this.#unsubscribe ??= this.#agent.events.subscribe((event) => {
-          this.#send(JSON.stringify({ jsonrpc: '2.0', method: 'event', params: event }));
+          // Replies wait for a client that does not read; events would pile up.
+          if (this.#websocket.bufferedAmount >= LIMITS.unreadOutputBytes) this.#websocket.terminate();
+          else this.#send(JSON.stringify({ jsonrpc: '2.0', method: 'event', params: event }));
         });
         this.#sendResult(id, { subscribed: true });
         return;
