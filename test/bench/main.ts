@@ -16,6 +16,7 @@ import { nodeCrypto } from './node-crypto.js';
 import { nodeStart } from './node-start.js';
 import { openSslSpeed } from './openssl-speed.js';
 import { judge, type Round } from './ratios.js';
+import { pkcs11 } from './pkcs11.js';
 import { rawToken } from './raw-token.js';
 import { sshAgent } from './ssh-agent.js';
 import { sshDoor } from './ssh-door.js';
@@ -44,6 +45,7 @@ async function openBenches(opened: Bench[]): Promise<OurAgent> {
   opened.push(await ourAgent('fsync', MESSAGE_BYTES));
   opened.push(rawToken(MESSAGE_BYTES));
   opened.push(await onToken(MESSAGE_BYTES));
+  opened.push(await pkcs11());
   opened.push(nodeStart(), plainBench([await signCommandRow(us.agent, MESSAGE_BYTES)]));
   opened.push(await agentStart());
   return us;

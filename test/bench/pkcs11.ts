@@ -74,7 +74,11 @@ export async function pkcs11(): Promise<Bench> {
     const { agent, socket } = await startPkcs11Agent((toml) => withDurability(toml, 'os'));
     opened.push(agent);
     const rows = [
-      ...rowsOf('p11-kit', 'p11-kit server over SoftHSM', await openSigners(oracle.socket, oracle.pin)),
+      ...rowsOf(
+        'pkcs11-p11-kit',
+        'p11-kit server over SoftHSM',
+        await openSigners(oracle.socket, oracle.pin),
+      ),
       ...rowsOf('us-pkcs11', 'us over PKCS#11', await openSigners(socket, '')),
     ];
     return { rows, [Symbol.asyncDispose]: close };

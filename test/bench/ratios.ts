@@ -39,6 +39,8 @@ const TARGETS: readonly Target[] = [
   atLeast('SSH socket, Ed25519 depth 16, against ssh-agent', 'us-ssh-ed25519-16', 'ssh-agent-ed25519-16', 1),
   atLeast('SSH socket, P-256 depth 64, against ssh-agent', 'us-ssh-p256-64', 'ssh-agent-p256-64', 1),
   atLeast('SSH socket, Ed25519 depth 64, against ssh-agent', 'us-ssh-ed25519-64', 'ssh-agent-ed25519-64', 1),
+  atLeast('PKCS#11 socket, one client, against p11-kit server', 'us-pkcs11-1', 'pkcs11-p11-kit-1', 0.6),
+  atLeast('PKCS#11 socket, 8 clients, against p11-kit server', 'us-pkcs11-8', 'pkcs11-p11-kit-8', 1),
   atLeast('P-256 depth 64 with fsync, against ssh-agent', 'us-fsync-p256-64', 'ssh-agent-p256-64', 3),
   atLeast('on-token, verified, against the raw token object', 'us-token-64', 'token-raw', 0.35),
   atLeast('batch of 256, against depth 64', 'us-p256-batch', 'us-p256-64', 1),

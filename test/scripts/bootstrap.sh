@@ -74,21 +74,35 @@ has_softhsm() {
   return 1
 }
 
+has_openssl_engine() {
+  local folder
+  for folder in /usr/lib/*-linux-gnu/engines-3 /usr/lib64/engines-3 /usr/lib/engines-3; do
+    if [ -e "$folder/pkcs11.so" ]; then
+      return 0
+    fi
+  done
+  return 1
+}
+
 # Prints the Debian packages that the mode needs and this machine lacks.
 missing_packages() {
   local pair needs=('cc gcc' 'g++ g++' 'make make' 'python3 python3')
   case "$MODE" in
     quickstart) needs+=('openssl openssl' 'ssh-keygen openssh-client') ;;
-    bench) needs+=('openssl openssl' 'ssh-keygen openssh-client' 'softhsm2-util softhsm2') ;;
+    bench)
+      needs+=('openssl openssl' 'ssh-keygen openssh-client' 'softhsm2-util softhsm2' 'pkcs11-tool opensc' 'p11-kit p11-kit')
+      ;;
     test)
-      needs+=('openssl openssl' 'ssh-keygen openssh-client' 'pkcs11-tool opensc' 'p11-kit p11-kit' 'git git' '/usr/sbin/sshd openssh-server'
-        'unshare util-linux' 'setpriv util-linux' 'script bsdutils' 'softhsm2-util softhsm2')
+      needs+=('openssl openssl' 'ssh-keygen openssh-client' 'pkcs11-tool opensc' 'p11-kit p11-kit' 'p11tool gnutls-bin'
+        'certutil libnss3-tools' 'git git' '/usr/sbin/sshd openssh-server'
+        'docker-registry docker-registry' 'unshare util-linux' 'setpriv util-linux' 'script bsdutils' 'softhsm2-util softhsm2')
       ;;
   esac
   for pair in "${needs[@]}"; do
     has_program "${pair%% *}" || say "${pair##* }"
   done
   [ "$MODE" = build ] || has_softhsm || say softhsm2
+  [ "$MODE" != test ] || has_openssl_engine || say libengine-pkcs11-openssl
 }
 
 apt_install() {
