@@ -26,7 +26,7 @@ interface Attempt {
 }
 
 /** HPKE info of an attempt: binds the sealed PIN to this token and this attempt. */
-export function attemptInfo(serial: string, attempt: string): Buffer {
+function attemptInfo(serial: string, attempt: string): Buffer {
   const fields = ['touchstone-unlock-v1', serial, attempt].map((field) => Buffer.from(field, 'utf8'));
   return Buffer.concat(
     fields.flatMap((field) => {

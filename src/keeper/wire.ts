@@ -4,7 +4,7 @@
  *
  * Frame (big endian): u32 length of what follows, u8 type, body.
  *
- *   ORDER     u32 id, u8 flags (1 = blind digest), u32 deadlineMs, 32-byte key id, u8 kind length, kind (ASCII), message
+ *   ORDER     u32 id, u8 flags (1 = blind digest; bits 1 to 3: 0, or 1 + index of an RSA scheme), u32 deadlineMs, 32-byte key id, u8 kind length, kind (ASCII), message
  *   ACK       u64 order number: the front has written the audit records of all orders up to it
  *   CALL      u32 id, JSON {method, params}; sealed PINs travel inside as base64 ciphertext
  *   SIGNED    u32 id, u64 order number, 32-byte message hash, 32-byte running hash after this order, signature
@@ -17,7 +17,12 @@
  */
 import { invariant, type ErrorData } from '../errors/agent-error.js';
 import type { DerivationRecord, LeafRecord, RootRecord, TokenHome } from '../keys/key-record.js';
-import type { DerivedAlgorithm } from '../crypto/algorithms.js';
+import {
+  RSA_SCHEMES,
+  type DerivedAlgorithm,
+  type KeyAlgorithm,
+  type RsaScheme,
+} from '../crypto/algorithms.js';
 import type { DerivationBackend } from '../keys/key-record.js';
 import { allocateFrame } from '../encoding/frame.js';
 
@@ -37,7 +42,9 @@ export const MAX_PIPE_FRAME_BYTES = 8 * 1024 * 1024;
 /** Frames written before a flush: a whole tick's worth would run both processes in lock-step (see limits of design). */
 export const FLUSH_AFTER_FRAMES = 8;
 
-export const ORDER_FLAG_BLIND = 1;
+const ORDER_FLAG_BLIND = 1;
+const ORDER_SCHEME_SHIFT = 1;
+const ORDER_SCHEME_MASK = 7;
 
 export type TokenState = 'absent' | 'present' | 'unlocked' | 'degraded';
 
@@ -138,6 +145,11 @@ export interface DeriveFields {
   readonly index: number;
 }
 
+/** A key that is made on a token: of any algorithm the token has. */
+export interface CreateFields extends Omit<DeriveFields, 'algorithm'> {
+  readonly algorithm: KeyAlgorithm;
+}
+
 /** Everything the front may ask of the keeper besides orders. */
 export interface KeeperCalls {
   readonly hello: {
@@ -168,6 +180,11 @@ export interface KeeperCalls {
   };
   /** Derives a leaf with the unlocked derivation token and loads it under the lease of that token. */
   readonly derive: { params: { fields: DeriveFields }; result: { keyId: string; publicKey: string } };
+  /** Makes a key on an unlocked token, which stays its only home. `token`: name, or URI of a home. */
+  readonly create: {
+    params: { fields: CreateFields; token: string };
+    result: { keyId: string; publicKey: string; home: TokenHome };
+  };
   /** Puts a leaf into a second token as a non-extractable key. The leaf's derivation token must be unlocked. */
   readonly install: {
     params: { keyId: string; pin: SealedPin; useLastTry?: string | undefined };
@@ -209,6 +226,8 @@ export interface Order {
   readonly keyId: string;
   readonly kind: string;
   readonly message: Buffer;
+  /** How an RSA key is to sign; for other keys undefined. */
+  readonly scheme?: RsaScheme | undefined;
 }
 
 const ORDER_HEAD = 1 + 4 + 1 + 4 + 32 + 1;
@@ -220,7 +239,7 @@ export function encodeOrder(order: Order): Buffer {
   const frame = allocateFrame(ORDER_HEAD + kindLength + order.message.length);
   frame[4] = FrameType.order;
   frame.writeUInt32BE(order.id, 5);
-  frame[9] = order.blind ? ORDER_FLAG_BLIND : 0;
+  frame[9] = flagsOf(order);
   frame.writeUInt32BE(order.deadlineMs, 10);
   frame.write(order.keyId, 14, 32, 'latin1');
   frame[46] = kindLength;
@@ -237,11 +256,22 @@ export function decodeOrder(frame: Buffer): Order {
   return {
     id: frame.readUInt32BE(1),
     blind: (frame.readUInt8(5) & ORDER_FLAG_BLIND) !== 0,
+    scheme: schemeOf(frame.readUInt8(5)),
     deadlineMs: frame.readUInt32BE(6),
     keyId: frame.toString('latin1', 10, 42),
     kind: frame.toString('latin1', 43, kindEnd),
     message: frame.subarray(kindEnd),
   };
+}
+
+function flagsOf({ blind, scheme }: Order): number {
+  const scheming = scheme === undefined ? 0 : RSA_SCHEMES.indexOf(scheme) + 1;
+  return (blind ? ORDER_FLAG_BLIND : 0) | (scheming << ORDER_SCHEME_SHIFT);
+}
+
+function schemeOf(flags: number): RsaScheme | undefined {
+  const number = (flags >> ORDER_SCHEME_SHIFT) & ORDER_SCHEME_MASK;
+  return number === 0 ? undefined : RSA_SCHEMES[number - 1];
 }
 
 /** A released order. Buffers are copies. */

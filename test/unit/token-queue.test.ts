@@ -82,6 +82,6 @@ test('a full queue refuses, and what was taken is left alone', () => {
   for (let id = 1; id <= LIMITS.queuePerToken; id += 1) queue.add(job(id, never).job);
   expect(() => {
     queue.add(job(9_999, never).job);
-  }).toThrowError(expect.objectContaining({ code: 'limits.queue' }));
+  }).toThrow(expect.objectContaining({ code: 'limits.queue' }));
   expect(queue.length).toBe(LIMITS.queuePerToken + 1);
 });
