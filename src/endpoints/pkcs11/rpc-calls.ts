@@ -91,12 +91,3 @@ export const RPC_CALLS: readonly RpcCall[] = ROWS.map(([name, request, response]
 
 /** The answer that carries a return value other than CKR_OK has this id and this signature. */
 export const ERROR_CALL = { id: 0, response: 'u' } as const;
-
-const BY_NAME = new Map(RPC_CALLS.map((call) => [call.name, call]));
-
-/** The call of that name. */
-export function rpcCall(name: CallName): RpcCall {
-  const call = BY_NAME.get(name);
-  if (call === undefined) throw new Error(name);
-  return call;
-}
