@@ -8,7 +8,7 @@ export interface PolicyWarning {
   readonly message: string;
 }
 
-const KNOWN_KINDS: readonly string[] = ['oci.simple-signing', 'digest'];
+const KNOWN_KINDS: readonly string[] = ['oci.simple-signing', 'digest', 'ssh.userauth'];
 const KNOWN_FAMILIES: readonly string[] = ['dsse:', 'sshsig:'];
 
 /** All warnings, in the order of the rules. `nowMs` in milliseconds since 1970 tells which rules have ended. */
