@@ -13,6 +13,7 @@ interface Area {
 const agent = async (): Promise<readonly CommandSpec[]> => (await import('./areas/agent.js')).AGENT_COMMANDS;
 const keys = async (): Promise<readonly CommandSpec[]> => (await import('./areas/keys.js')).KEY_COMMANDS;
 const sign = async (): Promise<readonly CommandSpec[]> => (await import('./areas/sign.js')).SIGN_COMMANDS;
+const attest = async (): Promise<readonly CommandSpec[]> => (await import('./areas/sign.js')).ATTEST_COMMANDS;
 const verify = async (): Promise<readonly CommandSpec[]> =>
   (await import('./areas/verify.js')).VERIFY_COMMANDS;
 const records = async (): Promise<readonly CommandSpec[]> =>
@@ -32,6 +33,7 @@ export const AREAS: readonly Area[] = [
   { word: 'token', summary: 'look at tokens, set one up', load: keys },
   { word: 'key', summary: 'list, derive, rotate, revoke, install and export keys', load: keys },
   { word: 'sign', summary: 'sign images, files and DSSE payloads', load: sign },
+  { word: 'attest', summary: 'state something about an image and sign it', load: attest },
   { word: 'verify', summary: 'verify signatures, without the agent', load: verify },
   { word: 'audit', summary: 'show and verify the audit log', load: records },
   { word: 'policy', summary: 'check the policy, explain a decision', load: records },

@@ -15,6 +15,7 @@ import type { CliContext } from './context.js';
 import { readTextFile } from './input-file.js';
 import type { OptionValues } from './option-values.js';
 import { placesOf } from './places.js';
+import { rawSignature } from './raw-signature.js';
 
 export interface VerificationKey {
   /** Name in the keyring, or the file. */
@@ -62,6 +63,15 @@ export function findSigner(
       throw thrown;
     }
   });
+}
+
+/** Names the key of --key or --key-file that signed a message; signatures as stored outside, DER for ECDSA. */
+export async function signerFinder(
+  context: CliContext,
+  options: OptionValues,
+): Promise<(message: Uint8Array, stored: Uint8Array) => string | undefined> {
+  const keys = await verificationKeys(context, options);
+  return (message, stored) => findSigner(keys, message, (algorithm) => rawSignature(algorithm, stored))?.name;
 }
 
 /**

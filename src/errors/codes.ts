@@ -169,6 +169,13 @@ export const ERROR_TABLE = {
   // verification
   'verify.failed': row('the signature does not verify', 'check the file, the key and the signature', 'never', 6, -32180),
   'verify.format': row('the signature could not be read', 'check that the file is the signature', 'never', 6, -32181),
+
+  // registry: where images and their signatures are stored
+  'registry.unreachable': row('the registry could not be reached', 'check its name and the network; --plain-http is for one without TLS', 'later', 1, -32200),
+  'registry.denied': row('the registry does not allow this', 'log in with "docker login", then try again', 'after-user-action', 1, -32201),
+  'registry.missing': row('the registry has no such image', 'check the reference; an image is pushed before it is signed', 'after-user-action', 1, -32202),
+  'registry.reply': row('the registry answered with something unexpected', 'try again; if it goes on, the registry is at fault', 'later', 1, -32203),
+  'registry.busy': row('others kept changing the same tag', 'try again in a moment', 'later', 1, -32204),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;

@@ -9,6 +9,8 @@ import type { SourceFile } from './source-tree.js';
 /** Folders (or single modules) that a folder never reaches, whatever their floors. */
 const WALLS: Readonly<Record<string, readonly string[]>> = {
   client: ['agent', 'keeper', 'tokenhost', 'token', 'state'],
+  registry: ['agent', 'keeper', 'tokenhost', 'token', 'state'],
+  images: ['agent', 'keeper', 'tokenhost', 'token', 'state'],
   cli: ['agent', 'keeper', 'tokenhost', 'token', 'state'],
 };
 

@@ -1,5 +1,6 @@
 /** Words of `sign`. */
 import type { CommandSpec, OptionSpec } from '../command.js';
+import { REGISTRY_OPTION_SPECS } from './registry-options.js';
 
 const KEY: OptionSpec = {
   flags: '--key <name>',
@@ -10,14 +11,19 @@ const KEY: OptionSpec = {
 export const SIGN_COMMANDS: readonly CommandSpec[] = [
   {
     path: ['sign', 'image'],
-    summary: 'sign the digest of a container image (simple signing, as cosign stores it)',
-    arguments: [{ name: '[layout]', summary: 'OCI image layout folder, or folder:TAG; or use --digest' }],
+    summary: 'sign a container image, in every form that cosign reads, and store the signature beside it',
+    arguments: [
+      {
+        name: '[image]',
+        summary: 'image in a registry (REGISTRY/NAME:TAG), or an OCI image layout folder; or use --digest',
+      },
+    ],
     options: [
       KEY,
       { flags: '--digest <digest>', summary: 'sha256:HEX of the image manifest' },
       {
         flags: '--reference <reference>',
-        summary: 'image reference to state (default: the repository of the key)',
+        summary: 'image reference to state (default: the repository)',
       },
       { flags: '--annotation <key=value>', summary: 'add an annotation; may be repeated', kind: 'list' },
       { flags: '--payload-out <file>', summary: 'write the signed payload to this file' },
@@ -25,8 +31,10 @@ export const SIGN_COMMANDS: readonly CommandSpec[] = [
         flags: '--signature-out <file>',
         summary: 'write the signature to this file (DER for ECDSA); - is standard output',
       },
+      ...REGISTRY_OPTION_SPECS,
     ],
     examples: [
+      'touchstone sign image --key registry.example/acme/app#cosign registry.example/acme/app:1.0',
       'touchstone sign image --key docker.io/library/hello#cosign ./layout:latest --payload-out p.json --signature-out p.sig',
       'touchstone sign image --key docker.io/library/hello#cosign --digest sha256:9f86d081884c7d65…',
     ],
@@ -63,5 +71,27 @@ export const SIGN_COMMANDS: readonly CommandSpec[] = [
       'touchstone sign dsse --key docker.io/library/hello#cosign --type application/vnd.in-toto+json provenance.json',
     ],
     load: async () => (await import('../commands/sign-dsse.js')).signDsse,
+  },
+];
+
+export const ATTEST_COMMANDS: readonly CommandSpec[] = [
+  {
+    path: ['attest'],
+    summary: 'sign an in-toto statement about an image in a registry and store it beside the image',
+    arguments: [{ name: '<image>', summary: 'image in a registry: REGISTRY/NAME:TAG' }],
+    options: [
+      KEY,
+      {
+        flags: '--type <type>',
+        summary: 'predicate type: a URI, or slsaprovenance1, spdxjson, cyclonedx, vuln, openvex',
+        required: true,
+      },
+      { flags: '--predicate <file>', summary: 'the predicate as JSON; - is standard input', required: true },
+      ...REGISTRY_OPTION_SPECS,
+    ],
+    examples: [
+      'touchstone attest --key registry.example/acme/app#cosign --type slsaprovenance1 --predicate provenance.json registry.example/acme/app:1.0',
+    ],
+    load: async () => (await import('../commands/attest.js')).attest,
   },
 ];

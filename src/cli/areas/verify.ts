@@ -1,5 +1,6 @@
 /** Words of `verify`. Everything here works without the agent. */
 import type { CommandSpec, OptionSpec } from '../command.js';
+import { REGISTRY_OPTION_SPECS } from './registry-options.js';
 
 const KEY_OPTIONS: readonly OptionSpec[] = [
   { flags: '--key <name>', summary: 'key in the keyring of this machine' },
@@ -9,22 +10,41 @@ const KEY_OPTIONS: readonly OptionSpec[] = [
 export const VERIFY_COMMANDS: readonly CommandSpec[] = [
   {
     path: ['verify', 'image'],
-    summary: 'verify a simple signing payload and its signature',
+    summary: 'verify the signatures of an image in a registry, or one payload and its signature',
     arguments: [
-      { name: '[layout]', summary: 'OCI image layout folder, or folder:TAG, that must be what was signed' },
+      {
+        name: '[image]',
+        summary: 'image in a registry; or, with --payload, the OCI image layout that must be what was signed',
+      },
     ],
     options: [
       ...KEY_OPTIONS,
-      { flags: '--payload <file>', summary: 'the signed payload', required: true },
-      { flags: '--signature <file>', summary: 'the signature, DER or base64', required: true },
+      { flags: '--payload <file>', summary: 'the signed payload, where no registry is asked' },
+      { flags: '--signature <file>', summary: 'its signature, DER or base64' },
       { flags: '--digest <digest>', summary: 'sha256:HEX that must be what was signed' },
       { flags: '--reference <reference>', summary: 'image reference that must be what was signed' },
+      ...REGISTRY_OPTION_SPECS,
     ],
     examples: [
+      'touchstone verify image --key registry.example/acme/app#cosign registry.example/acme/app:1.0',
       'touchstone verify image --key docker.io/library/hello#cosign --payload p.json --signature p.sig ./layout',
       'touchstone verify image --key-file cosign.pub --payload p.json --signature p.sig --digest sha256:9f86d081884c7d65…',
     ],
     load: async () => (await import('../commands/verify-image.js')).verifyImage,
+  },
+  {
+    path: ['verify', 'attestation'],
+    summary: 'verify attestations of an image in a registry and print the statements',
+    arguments: [{ name: '<image>', summary: 'image in a registry: REGISTRY/NAME:TAG' }],
+    options: [
+      ...KEY_OPTIONS,
+      { flags: '--type <type>', summary: 'predicate type, as for "touchstone attest"', required: true },
+      ...REGISTRY_OPTION_SPECS,
+    ],
+    examples: [
+      'touchstone verify attestation --key-file cosign.pub --type slsaprovenance1 registry.example/acme/app:1.0',
+    ],
+    load: async () => (await import('../commands/verify-attestation.js')).verifyAttestation,
   },
   {
     path: ['verify', 'file'],

@@ -1,4 +1,4 @@
-/** `touchstone sign image`: cosign's simple signing payload over the digest of an image manifest. */
+/** `touchstone sign image`: cosign's simple signing payload over the digest of an image manifest; here without a registry. */
 import { AgentError } from '../../errors/agent-error.js';
 import { buildSimpleSigning } from '../../formats/simple-signing.js';
 import { parseKeyName } from '../../keys/key-name.js';
@@ -7,11 +7,16 @@ import type { CliContext } from '../context.js';
 import { layoutDigest } from '../oci-layout.js';
 import type { OptionValues } from '../option-values.js';
 import { STANDARD_STREAM, writeOutput } from '../output-file.js';
+import { isRegistryImage } from '../registry-options.js';
 import { encodeSignature, signWithKey } from '../signing.js';
 
 /** Signs one image. */
 export async function signImage(context: CliContext, invocation: Invocation): Promise<CommandResult> {
   const { options } = invocation;
+  if (isRegistryImage(invocation.args[0] ?? '') && options.text('digest') === undefined) {
+    const { signRegistryImage } = await import('./sign-registry-image.js');
+    return signRegistryImage(context, invocation, annotations(options));
+  }
   const keyName = options.requiredText('key');
   const digest = imageDigest(invocation);
   const reference = options.text('reference') ?? repositoryOfKey(keyName);

@@ -5,6 +5,7 @@ import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
 import { readInput } from '../input-file.js';
 import { rawSignature } from '../raw-signature.js';
+import { isRegistryImage } from '../registry-options.js';
 import { findSigner, verificationKeys } from '../verification-keys.js';
 import { imageDigest } from './sign-image.js';
 
@@ -13,6 +14,10 @@ const BASE64 = /^[A-Za-z0-9+/]+={0,2}\s*$/;
 /** Verifies one payload, and that it speaks of the image that was named. */
 export async function verifyImage(context: CliContext, invocation: Invocation): Promise<CommandResult> {
   const { options } = invocation;
+  if (isRegistryImage(invocation.args[0] ?? '') && options.text('payload') === undefined) {
+    const { verifyRegistryImage } = await import('./verify-registry-image.js');
+    return verifyRegistryImage(context, invocation);
+  }
   const keys = await verificationKeys(context, options);
   const payload = await readInput(options.requiredText('payload'));
   const stored = storedSignature(await readInput(options.requiredText('signature')));

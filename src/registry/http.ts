@@ -1,0 +1,100 @@
+/** One HTTP request to a registry: with a deadline, a bound on what is read, and no redirect followed by itself. */
+import { request as plainRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { request as tlsRequest, type RequestOptions } from 'node:https';
+import { rootCertificates } from 'node:tls';
+import { AgentError } from '../errors/agent-error.js';
+
+export interface HttpCall {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT';
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Buffer | undefined;
+  /** Absolute time, milliseconds since the epoch. */
+  readonly deadline: number;
+  /** More is an error. Bytes. */
+  readonly maxBytes: number;
+  /** PEM; trusted beside the usual authorities. */
+  readonly ca?: string | undefined;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** @throws AgentError `registry.unreachable`, `registry.reply` when too much came, `limits.deadline` */
+export function httpCall(call: HttpCall): Promise<HttpReply> {
+  return new Promise((resolve, reject) => {
+    const options = requestOptions(call);
+    const outgoing =
+      call.url.protocol === 'https:' ? tlsRequest(call.url, options) : plainRequest(call.url, options);
+    const timer = setTimeout(
+      () => outgoing.destroy(deadlineError(call.url)),
+      Math.max(1, call.deadline - Date.now()),
+    );
+    const finish = (end: () => void): void => {
+      clearTimeout(timer);
+      end();
+    };
+    outgoing.on('response', (reply) => {
+      readReply(reply, call).then(
+        (read) => {
+          finish(() => {
+            resolve(read);
+          });
+        },
+        (cause: unknown) => {
+          finish(() => {
+            outgoing.destroy();
+            reject(callError(call.url, cause));
+          });
+        },
+      );
+    });
+    outgoing.on('error', (cause) => {
+      finish(() => {
+        reject(callError(call.url, cause));
+      });
+    });
+    outgoing.end(call.body);
+  });
+}
+
+function requestOptions(call: HttpCall): RequestOptions {
+  const length = call.body === undefined ? {} : { 'content-length': String(call.body.length) };
+  return {
+    method: call.method,
+    headers: { ...call.headers, ...length },
+    ...(call.ca === undefined ? {} : { ca: [...rootCertificates, call.ca] }),
+  };
+}
+
+async function readReply(reply: IncomingMessage, call: HttpCall): Promise<HttpReply> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of reply as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > call.maxBytes) {
+      throw new AgentError('registry.reply', {
+        message: `reading from ${call.url.host}: the reply is larger than ${call.maxBytes} bytes`,
+      });
+    }
+    chunks.push(chunk);
+  }
+  return { status: reply.statusCode ?? 0, headers: reply.headers, body: Buffer.concat(chunks) };
+}
+
+function deadlineError(url: URL): AgentError {
+  return new AgentError('limits.deadline', { message: `the registry ${url.host} did not answer in time` });
+}
+
+function callError(url: URL, cause: unknown): AgentError {
+  if (cause instanceof AgentError) return cause;
+  const { code, message } = cause as NodeJS.ErrnoException;
+  return new AgentError('registry.unreachable', {
+    message: `reaching the registry ${url.host}: ${code ?? message}`,
+    details: { registry: url.host },
+    cause,
+  });
+}
