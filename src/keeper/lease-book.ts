@@ -61,7 +61,7 @@ export class LeaseBook {
     const status = lease.status();
     const sealable = this.#options.frontReady() && reason !== 'stopping' && reason !== 'locked';
     this.#options.shelf.uncover(lease, (key) => sealable && key.role === 'audit');
-    if (this.ofToken(lease.grant.token).length === 0) this.#endToken(lease.grant.token);
+    this.#endTokenIfUnused(lease.grant.token);
     if (!sealable) {
       this.#options.onEvent({ event: 'lease-ended', lease: status, reason });
       return;
@@ -100,6 +100,14 @@ export class LeaseBook {
     for (const lease of ending) this.end(lease, reason);
     for (const name of token === undefined ? this.#options.tokens() : [token]) this.#endToken(name);
     return ending.length;
+  }
+
+  /** Behind what is just being done with the token: that may be the unlock that opens the next lease. */
+  #endTokenIfUnused(token: string): void {
+    void this.#options.unitOf(token)?.section(() => {
+      if (this.ofToken(token).length === 0) this.#endToken(token);
+      return Promise.resolve();
+    });
   }
 
   #endToken(token: string): void {

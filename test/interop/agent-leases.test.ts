@@ -1,14 +1,17 @@
 /** Leases of a running agent: what they cover, how they end, and that nothing slips through while they do. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AgentClient } from '../../src/client/client.js';
 import { signStatements } from '../../src/client/signer.js';
+import { unlockToken } from '../../src/client/unlock.js';
 import type { Result } from '../../src/protocol/methods.js';
 import { connectTo, fileStatement, outcomeOf } from '../support/agent-client.js';
 import { actsNamed, auditLines } from '../support/audit-acts.js';
 import type { DemoAgent } from '../support/demo-agent.js';
 import { agentOver } from '../support/own-token-agent.js';
 import { rejectionOf } from '../support/rejection.js';
-import { SoftHsmStore } from '../support/softhsm-store.js';
+import { isRunning, processTree } from '../support/process-tree.js';
+import { PIN, SoftHsmStore } from '../support/softhsm-store.js';
 
 const KEY = 'touchstone/release#ssh';
 const OTHER = 'touchstone/other#ssh';
@@ -159,35 +162,50 @@ describe('a lease', () => {
     for (const each of outcomes) expect(allowed).toContain(each);
   });
 
+  /** Unlocks all keys of the derivation token over `client`; `meanwhile` runs when the PIN is asked for. */
+  function unlockAll(meanwhile: () => void = () => undefined): Promise<Result<'unlock.finish'>> {
+    const readPin = (): Promise<Buffer> => {
+      meanwhile();
+      return Promise.resolve(Buffer.from(PIN));
+    };
+    return unlockToken(client, { token: 'release', readPin, lease: {}, timeoutMs: 20_000 });
+  }
+
   it('does not begin when a lock came while its unlock was under way', async () => {
-    const unlocking = agent.touchstone([
-      'unlock',
-      '--json',
-      '--token',
-      'release',
-      '--pin-file',
-      agent.pinFile,
-    ]);
-    let locks = 0;
-    const done = unlocking.then(() => 'done' as const);
-    while ((await Promise.race([done, client.call('lock', {})])) !== 'done') locks += 1;
-    expect(locks).toBeGreaterThan(0);
+    const { pid, frontPid } = await status();
+    let hosts: readonly number[] = [];
+    const unlocking = rejectionOf(
+      unlockAll(() => {
+        hosts = processTree(pid).filter((each) => each !== pid && each !== frontPid);
+        for (const host of hosts) process.kill(host, 'SIGSTOP');
+      }),
+    );
+    await vi.waitFor(() => {
+      expect(hosts).toHaveLength(1);
+    });
+    // The PIN has been sent to a driver that does not answer yet.
+    await delay(200);
     await client.call('lock', {});
+    for (const host of hosts.filter(isRunning)) process.kill(host, 'SIGCONT');
+    expect((await unlocking).code).toBe('token.host-crashed');
     expect((await status()).leases).toEqual([]);
-    await agent.unlock(['--token', 'release']);
+    await unlockAll();
     expect(await outcome(KEY)).toBe('signed');
   });
 
-  it('that follows right after another has its keys loaded', async () => {
-    for (let round = 0; round < 4; round += 1) {
-      await agent.unlock(['--token', 'release', '--uses', '1']);
-      const [, again] = await Promise.all([
-        outcome(KEY, `round ${round}`),
-        agent.touchstone(['unlock', '--json', '--token', 'release', '--pin-file', agent.pinFile]),
-      ]);
-      expect(again.status).toBe(0);
-      expect([await outcome(KEY), await outcome(OTHER)]).toEqual(['signed', 'signed']);
-      await agent.must(['lock']);
+  it('that begins while another ends has its keys loaded', async () => {
+    for (let n = 0; n < 20; n += 1) {
+      if (n === 0) await unlockAll();
+      await client.call('keys.derive', { key: `touchstone/release#ssh:${n + 1}` });
+    }
+    await agent.must(['lock']);
+    for (let round = 0; round < 6; round += 1) {
+      await agent.unlock(['--token', 'release', '--uses', '1', '--key', KEY]);
+      // The last use, and with it the end of the first lease, falls somewhere into the second unlock.
+      const [first] = await Promise.all([delay(40 * round).then(() => outcome(KEY)), unlockAll()]);
+      expect(first).toBe('signed');
+      expect(await outcome(KEY, `round ${round}`)).toBe('signed');
+      await client.call('lock', {});
     }
   });
 });
