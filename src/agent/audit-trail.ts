@@ -14,6 +14,7 @@ import type { KeeperLink } from './keeper-link.js';
 import { orderOwn } from './own-order.js';
 
 const LOOK_EVERY_MS = 1_000;
+const ACKNOWLEDGE_AFTER_MS = 5;
 
 export interface AuditTrailOptions {
   readonly log: AuditLog;
@@ -28,6 +29,7 @@ export interface AuditTrailOptions {
 export class AuditTrail implements Disposable {
   readonly #options: AuditTrailOptions;
   readonly #timer: NodeJS.Timeout;
+  #acknowledgement: NodeJS.Timeout | undefined;
   #instance = '';
   /** Count and hash of the last order that has a staged line. */
   #orders: OrderCount = { count: 0, hash: '' };
@@ -98,8 +100,15 @@ export class AuditTrail implements Disposable {
     void this.flush().catch(() => undefined);
   }
 
+  /**
+   * Tells the keeper, a little later and for many orders at once, up to which one the log has the records. Until then it only
+   * remembers more: a front that takes over compares what the keeper remembers with the log itself.
+   */
   acknowledge(): void {
-    this.#options.keeper.acknowledge(this.log.recordedOrder.order);
+    this.#acknowledgement ??= setTimeout(() => {
+      this.#acknowledgement = undefined;
+      this.#options.keeper.acknowledge(this.log.recordedOrder.order);
+    }, ACKNOWLEDGE_AFTER_MS);
   }
 
   /** Seals the log as it stands, if the audit leaf is loaded; without it the lines stay unsealed. */
@@ -114,6 +123,7 @@ export class AuditTrail implements Disposable {
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
+    clearTimeout(this.#acknowledgement);
   }
 
   async #seal(): Promise<void> {
