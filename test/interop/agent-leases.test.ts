@@ -38,9 +38,9 @@ describe('a lease', () => {
     await agent.must(['audit', 'verify']);
   });
   afterAll(async () => {
-    client.close();
     await agent[Symbol.asyncDispose]();
     for (const store of [release, buildhost]) store[Symbol.dispose]();
+    client.close();
   });
 
   function outcome(key: string, content = 'content', namespace = 'file'): Promise<string> {

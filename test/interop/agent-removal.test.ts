@@ -32,9 +32,9 @@ describe.each(['keep', 'lock'] as const)('a token with on-removal = "%s"', (onRe
     await client.call('lock', {});
   });
   afterAll(async () => {
-    client.close();
     await agent[Symbol.asyncDispose]();
     store[Symbol.dispose]();
+    client.close();
   });
 
   function outcome(): Promise<string> {

@@ -96,7 +96,7 @@ describe('an agent at its most talkative', () => {
   });
 
   it.each([
-    { end: 'its time is over', lease: ['--for', '2s'] },
+    { end: 'its time is over', lease: ['--for', '5s'] },
     { end: 'its uses are spent', lease: ['--uses', '1'] },
   ])('forgets every key of a lease when $end', async ({ lease }) => {
     await agent.must(['lock']);
@@ -114,8 +114,8 @@ describe('an agent at its most talkative', () => {
       ['sign', 'dsse', '--key', KEY, '--type', TYPE, '-o', path.join(agent.folder, 'out'), '-'],
       statement,
     );
-    await expect.poll(async () => (await status()).leases, { timeout: 8000 }).toEqual([]);
-    await expect.poll(inMemory, { timeout: 3000 }).toBe(0);
+    await expect.poll(async () => (await status()).leases, { timeout: 15_000 }).toEqual([]);
+    await expect.poll(inMemory, { timeout: 5000 }).toBe(0);
   });
 
   it('forgets a PIN that was wrong', async () => {
