@@ -207,6 +207,7 @@ export class Agent implements Disposable {
     'keys.list': ({ all }) => this.#service.list(all ?? false),
     'keys.show': ({ key }) => this.#service.show(key),
     'keys.derive': ({ key }, peer) => this.#service.derive(key, peer),
+    'keys.create': (params, peer) => this.#service.create(params, peer),
     'keys.rotate': ({ key }, peer) => this.#service.rotate(key, peer),
     'keys.revoke': ({ key, reason }, peer) => this.#service.revoke(key, reason, peer),
     'keys.install': (params, peer) => this.#service.install(params, peer),

@@ -5,13 +5,16 @@ import type { KeyringAnchor, LeafRecord } from '../keys/key-record.js';
 import { addHome, addLeaf, nextEpoch, retireAndAdd, revokeLeaf } from '../keys/keyring-change.js';
 import { keyNameOf, parseKeyName, withDefaults } from '../keys/key-name.js';
 import { isAgentRole, kindsOfRole } from '../keys/roles.js';
-import type { DeriveFields } from '../keeper/wire.js';
+import type { CreateFields, DeriveFields, KeeperCalls } from '../keeper/wire.js';
 import type { Params, Result } from '../protocol/methods.js';
 import type { AuditTrail } from './audit-trail.js';
 import type { KeeperLink } from './keeper-link.js';
 import type { KeyBook } from './key-book.js';
 import type { KeyringEditor } from './keyring-editor.js';
 import type { Peer } from './peer.js';
+
+/** A slow card takes a minute or two for RSA. Milliseconds. */
+const CREATE_MS = 150_000;
 
 export interface KeyServiceParts {
   readonly keeper: KeeperLink;
@@ -103,6 +106,20 @@ export class KeyService {
     });
   }
 
+  /** Makes a key on a token and records it. @throws AgentError `key.exists`, `token.…` */
+  create(params: Params<'keys.create'>, peer: Peer): Promise<Result<'keys.create'>> {
+    const { keys, editor, loaded } = this.#parts;
+    return editor.exclusive(async () => {
+      const fields = namedFields(parseKeyName(params.key));
+      requireFirstEpoch(fields, keys.keyring.leaves());
+      const { token, pin, useLastTry } = params;
+      const record = await this.#made(fields, { token, pin, useLastTry });
+      await editor.change((records) => addLeaf(records, record));
+      this.#note('create', peer, { key: keyNameOf(record), keyId: record.keyId, token: params.token });
+      return { key: keys.info(record, await loaded()) };
+    });
+  }
+
   rotate(name: string, peer: Peer): Promise<Result<'keys.rotate'>> {
     const { keys, editor, loaded } = this.#parts;
     return this.#act('rotate', peer, async () => {
@@ -110,9 +127,7 @@ export class KeyService {
       const old = keyring.newest(name);
       if (isAgentRole(old.role)) throw new AgentError('key.usage');
       const epoch = nextEpoch(keyring.records, old);
-      const { repository, role, index } = old;
-      const algorithm = derivedAlgorithm(old.algorithm);
-      const successor = await this.#derived({ repository, role, algorithm, index, epoch });
+      const successor = await this.#successor(old, epoch);
       // A revoked key stays revoked; its successor takes the name all the same.
       await editor.change((records) =>
         old.state === 'revoked'
@@ -166,6 +181,25 @@ export class KeyService {
     });
   }
 
+  /** Derived keys have derived successors, keys of a token have theirs on the same token. */
+  #successor(old: LeafRecord, epoch: number): Promise<LeafRecord> {
+    const { repository, role, algorithm, index } = old;
+    const [home] = old.homes;
+    if (old.origin === 'token' && home !== undefined)
+      return this.#made({ repository, role, algorithm, index, epoch }, { token: home.token });
+    return this.#derived({ repository, role, algorithm: derivedAlgorithm(algorithm), index, epoch });
+  }
+
+  async #made(
+    fields: CreateFields,
+    where: Omit<KeeperCalls['create']['params'], 'fields'>,
+  ): Promise<LeafRecord> {
+    const made = await this.#parts.keeper.call('create', { fields, ...where }, CREATE_MS);
+    const { keyId, publicKey, home } = made;
+    const facts = { keyId, publicKey, createdAt: now(), homes: [home], origin: 'token' } as const;
+    return { usage: 'sign', ...fields, state: 'active', ...facts };
+  }
+
   async #derived(fields: DeriveFields): Promise<LeafRecord> {
     const { keyId, publicKey } = await this.#parts.keeper.call('derive', { fields });
     return { usage: 'sign', ...fields, keyId, publicKey, state: 'active', createdAt: now(), homes: [] };
@@ -185,8 +219,13 @@ export class KeyService {
 }
 
 function fieldsOf(name: ReturnType<typeof parseKeyName>): DeriveFields {
+  const fields = namedFields(name);
+  return { ...fields, algorithm: derivedAlgorithm(fields.algorithm) };
+}
+
+function namedFields(name: ReturnType<typeof parseKeyName>): CreateFields {
   const { repository, role, algorithm, index, epoch = 1 } = withDefaults(name);
-  const fields = { repository, role, algorithm: derivedAlgorithm(algorithm), index, epoch };
+  const fields = { repository, role, algorithm, index, epoch };
   if (isAgentRole(fields.role)) {
     throw new AgentError('key.field-invalid', {
       message: `role: "${fields.role}" belongs to the agent itself`,
@@ -197,7 +236,7 @@ function fieldsOf(name: ReturnType<typeof parseKeyName>): DeriveFields {
 }
 
 /** Later epochs come from `key rotate`, so that no epoch is skipped by a slip of the finger. */
-function requireFirstEpoch(fields: DeriveFields, leaves: readonly LeafRecord[]): void {
+function requireFirstEpoch(fields: CreateFields, leaves: readonly LeafRecord[]): void {
   const older = leaves.filter((leaf) => isSame(leaf, fields));
   if (older.length > 0) {
     throw new AgentError('key.exists', {
@@ -213,7 +252,7 @@ function requireFirstEpoch(fields: DeriveFields, leaves: readonly LeafRecord[]):
   }
 }
 
-function isSame(leaf: LeafRecord, fields: DeriveFields): boolean {
+function isSame(leaf: LeafRecord, fields: CreateFields): boolean {
   return (
     leaf.repository === fields.repository &&
     leaf.role === fields.role &&

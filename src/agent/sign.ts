@@ -3,6 +3,7 @@
  * batch is one decision, one audit group and one reply: all of it is signed, or none of it is released.
  */
 import type { AuditEntry } from '../audit/chain.js';
+import type { RsaScheme } from '../crypto/algorithms.js';
 import { decodeBase64 } from '../encoding/base64.js';
 import { printable } from '../encoding/utf8.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
@@ -42,6 +43,7 @@ interface Admitted {
   readonly key: SigningKey;
   readonly kind: string;
   readonly message: Buffer;
+  readonly scheme: RsaScheme | undefined;
   readonly statement: Statement;
   readonly rule: string;
 }
@@ -104,7 +106,7 @@ export class SignPipe implements Disposable {
   #admit(peer: Peer, request: SignRequest, nowMs: number): Admitted {
     const { keys, policy, usage } = this.#parts;
     const key = keys.signingKey(request.key);
-    const { kind } = request;
+    const { kind, scheme } = request;
     const message = decodeBase64(request.payload, 'payload');
     const statement = describe(kind, message);
     keys.requireKind(key, kind);
@@ -119,7 +121,7 @@ export class SignPipe implements Disposable {
       { uid, gid, socket, key: key.policyName, kind, blind: statement.blind, nowMs },
       usage.state,
     );
-    if (decision.outcome === 'allow') return { key, kind, message, statement, rule: decision.rule };
+    if (decision.outcome === 'allow') return { key, kind, message, scheme, statement, rule: decision.rule };
     throw new AgentError(decision.code, {
       message: `${key.name} may not sign ${kind} for uid ${uid}: ${decision.reason}`,
       hint: `see why: touchstone policy explain --key '${key.policyName}' --kind '${kind}'`,
@@ -203,10 +205,10 @@ export class SignJob {
     const { keeper } = this.#parts;
     const deadlineMs = this.#call.timeoutMs;
     for (const [at, item] of this.#admitted.entries()) {
-      const { key, kind, message, statement } = item;
+      const { key, kind, message, scheme, statement } = item;
       this.#orders.push(
         keeper.order(
-          { keyId: key.rawId, kind, blind: statement.blind, deadlineMs, message },
+          { keyId: key.rawId, kind, blind: statement.blind, deadlineMs, message, scheme },
           {
             onSigned: (signed) => {
               this.#onSigned(at, item, signed);

@@ -39,7 +39,7 @@ export async function signWithKey(
   return { key: shown.key, signatures };
 }
 
-/** Signatures outside of SSH: DER for ECDSA (what OpenSSL, cosign and DSSE readers take), the 64 bytes for Ed25519. */
+/** Signatures outside of SSH: DER for ECDSA (what OpenSSL, cosign and DSSE readers take), the bytes themselves for the others. */
 export function encodeSignature(key: KeyInfo, signature: Buffer): Buffer {
-  return key.algorithm === 'ecdsa-p256' ? ecdsaDerFromRaw(signature) : signature;
+  return key.algorithm.startsWith('ecdsa-') ? ecdsaDerFromRaw(signature) : signature;
 }

@@ -9,7 +9,7 @@ export type KeyAlgorithm = DerivedAlgorithm | 'ecdsa-p384' | 'rsa-3072';
 export type HashName = 'sha256' | 'sha384' | 'sha512';
 
 /** How an RSA key signs (RFC 8017): padding and hash; PSS with a salt as long as the hash. */
-export type RsaScheme = `rsa-${'pkcs1' | 'pss'}-${HashName}`;
+export type RsaScheme = (typeof RSA_SCHEMES)[number];
 
 export interface AlgorithmFacts {
   /** DER of SubjectPublicKeyInfo before the raw public key (RFC 5480, RFC 8410, RFC 3279), hex. */
@@ -66,6 +66,16 @@ export const ALGORITHMS: Readonly<Record<KeyAlgorithm, AlgorithmFacts>> = {
     curve: undefined,
   },
 };
+
+/** In this order they travel as numbers; PKCS#1 v1.5 with SHA-256 is what is meant when none is named. */
+export const RSA_SCHEMES = [
+  'rsa-pkcs1-sha256',
+  'rsa-pkcs1-sha384',
+  'rsa-pkcs1-sha512',
+  'rsa-pss-sha256',
+  'rsa-pss-sha384',
+  'rsa-pss-sha512',
+] as const satisfies readonly `rsa-${'pkcs1' | 'pss'}-${HashName}`[];
 
 /** All algorithms; the first is the default of key names. */
 export const KEY_ALGORITHMS = [

@@ -1,8 +1,9 @@
 /** Signature verification. The keeper checks every on-token signature with it before the signature leaves. */
 import { constants, verify, type KeyObject } from 'node:crypto';
-import { p256 } from '@noble/curves/nist.js';
+import { p256, p384 } from '@noble/curves/nist.js';
 import { ALGORITHMS, type HashName, type KeyAlgorithm, type RsaScheme } from './algorithms.js';
 import { importPublicKey, rawFromSpki } from './public-key.js';
+import { verifyPkcs1Digest, verifyPssDigest } from './rsa-digest.js';
 
 /** A public key made ready once, for many verifications. */
 export class Verifier {
@@ -25,26 +26,39 @@ export class Verifier {
     if (this.algorithm !== 'rsa-3072') {
       return verify(hash, message, { key: this.#key, dsaEncoding: 'ieee-p1363' }, signature);
     }
-    const { hash: rsaHash, padding } = schemeFacts(scheme);
+    const { hash: rsaHash, isPss } = schemeFacts(scheme);
+    const padding = isPss ? constants.RSA_PKCS1_PSS_PADDING : constants.RSA_PKCS1_PADDING;
     const saltLength = constants.RSA_PSS_SALTLEN_DIGEST;
     return verify(rsaHash, message, { key: this.#key, padding, saltLength }, signature);
   }
 
   /**
-   * Whether an ECDSA `signature` (r||s) is over this 32-byte digest; false for Ed25519. Slow (about 1 ms): node:crypto cannot
-   * verify a digest, and only blind requests need it.
+   * Whether `signature` is over this digest, which has the length of the algorithm's (or the scheme's) hash; false for Ed25519. Slow for
+   * ECDSA (about 1 ms): node:crypto cannot verify a digest, and only blind requests need it.
    */
-  verifyDigest(digest: Uint8Array, signature: Uint8Array): boolean {
-    if (this.algorithm !== 'ecdsa-p256' || digest.length !== 32) return false;
-    if (signature.length !== ALGORITHMS[this.algorithm].signatureBytes) return false;
-    return p256.verify(signature, digest, this.#raw, { prehash: false, lowS: false, format: 'compact' });
+  verifyDigest(digest: Uint8Array, signature: Uint8Array, scheme?: RsaScheme): boolean {
+    const { signatureBytes } = ALGORITHMS[this.algorithm];
+    if (digest.length !== digestBytes(this.algorithm, scheme)) return false;
+    if (signature.length !== signatureBytes) return false;
+    if (this.algorithm === 'rsa-3072') {
+      const { hash, isPss } = schemeFacts(scheme);
+      return (isPss ? verifyPssDigest : verifyPkcs1Digest)(this.#key, hash, digest, signature);
+    }
+    const curve = this.algorithm === 'ecdsa-p384' ? p384 : p256;
+    return curve.verify(signature, digest, this.#raw, { prehash: false, lowS: false, format: 'compact' });
   }
 }
 
-function schemeFacts(scheme: RsaScheme = 'rsa-pkcs1-sha256'): { hash: HashName; padding: number } {
+/** Bytes of the digest that a key of this algorithm signs; undefined for Ed25519, which signs none. */
+export function digestBytes(algorithm: KeyAlgorithm, scheme?: RsaScheme): number | undefined {
+  const hash = algorithm === 'rsa-3072' ? schemeFacts(scheme).hash : ALGORITHMS[algorithm].hash;
+  return hash === null ? undefined : Number(hash.slice('sha'.length)) / 8;
+}
+
+/** Hash and padding of a scheme; PKCS#1 v1.5 with SHA-256 when none is named. */
+export function schemeFacts(scheme: RsaScheme = 'rsa-pkcs1-sha256'): { hash: HashName; isPss: boolean } {
   const hash = scheme.slice(scheme.lastIndexOf('-') + 1) as HashName;
-  const pss = scheme.startsWith('rsa-pss-');
-  return { hash, padding: pss ? constants.RSA_PKCS1_PSS_PADDING : constants.RSA_PKCS1_PADDING };
+  return { hash, isPss: scheme.startsWith('rsa-pss-') };
 }
 
 /**

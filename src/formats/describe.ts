@@ -6,9 +6,9 @@ import { printable } from '../encoding/utf8.js';
 import { AgentError } from '../errors/agent-error.js';
 import { describeDsse } from './dsse.js';
 import {
-  DIGEST_BYTES,
   DSSE_PREFIX,
   hasTypedPrefix,
+  isDigestLength,
   isUserauth,
   SIMPLE_SIGNING_PREFIX,
   SSHSIG_PREFIX,
@@ -62,17 +62,23 @@ function readerByPrefix(bytes: Buffer): Reader | undefined {
   if (startsWith(bytes, SSHSIG_PREFIX)) return describeSshsig;
   if (startsWith(bytes, DSSE_PREFIX)) return describeDsse;
   if (isUserauth(bytes)) return describeUserauth;
-  return bytes.length === DIGEST_BYTES ? describeDigest : undefined;
+  return isDigestLength(bytes) ? describeDigest : undefined;
 }
 
 function describeDigest(bytes: Buffer): Statement {
-  if (bytes.length !== DIGEST_BYTES) throw unrecognised('digest', `they are not ${DIGEST_BYTES} bytes`);
+  if (!isDigestLength(bytes)) throw unrecognised('digest', 'they are not 32, 48 or 64 bytes');
   if (hasTypedPrefix(bytes)) throw unrecognised('digest', 'they begin like a typed kind');
   const digest = bytes.toString('hex');
   return {
     kind: 'digest',
-    summary: ['bare digest, contents unknown', `sha256:${digest}`],
+    summary: ['bare digest, contents unknown', shownDigest(bytes)],
     facts: { digest },
     blind: true,
   };
+}
+
+/** A line holds 120 characters, SHA-512 needs more. */
+function shownDigest(bytes: Buffer): string {
+  const text = `sha${bytes.length * 8}:${bytes.toString('hex')}`;
+  return text.length <= 120 ? text : `${text.slice(0, 117)}...`;
 }

@@ -16,7 +16,8 @@ export const USERAUTH_BYTE = 50;
 const SESSION_ID_BYTES: ReadonlySet<number> = new Set([20, 32, 48, 64]);
 const LENGTH_BYTES = 4;
 
-export const DIGEST_BYTES = 32;
+/** Of the digests that keys sign: SHA-256, SHA-384, SHA-512. */
+const DIGEST_BYTES: ReadonlySet<number> = new Set([32, 48, 64]);
 
 /** Longest kind in characters: its length travels in one byte. */
 const MAX_KIND_LENGTH = 255;
@@ -26,13 +27,18 @@ const cachedPrefixes = new Map<string, Buffer>();
 
 /**
  * True when `bytes` begin as the kind demands. For `dsse:TYPE` and `sshsig:NAMESPACE` that includes the type or the
- * namespace itself; a `digest` is 32 bytes that begin like no typed kind. Unknown kinds never match.
+ * namespace itself; a `digest` is 32, 48 or 64 bytes that begin like no typed kind. Unknown kinds never match.
  */
 export function prefixMatches(kind: string, bytes: Uint8Array): boolean {
-  if (kind === 'digest') return bytes.length === DIGEST_BYTES && !hasTypedPrefix(bytes);
+  if (kind === 'digest') return isDigestLength(bytes) && !hasTypedPrefix(bytes);
   if (kind === 'ssh.userauth') return isUserauth(bytes);
   const prefix = cachedPrefixes.get(kind) ?? cachePrefix(kind);
   return prefix !== undefined && startsWith(bytes, prefix);
+}
+
+/** True for as many bytes as a digest has. */
+export function isDigestLength(bytes: Uint8Array): boolean {
+  return DIGEST_BYTES.has(bytes.length);
 }
 
 /** True when the first bytes belong to a typed kind. */

@@ -11,6 +11,7 @@ import type { KeyringFile } from '../state/keyring-file.js';
 import type { PinLedger } from '../state/pin-ledger.js';
 import { deriveLeaf } from './deriving.js';
 import { FrontLink, type KeeperHandlers } from './front-link.js';
+import { KeyMaking } from './key-making.js';
 import { KeyShelf, rawKeyId } from './key-shelf.js';
 import { LeaseBook } from './lease-book.js';
 import { OrderLedger } from './order-count.js';
@@ -47,6 +48,7 @@ export class Keeper {
   readonly #desk: OrderDesk;
   readonly #unlocking: Unlocking;
   readonly #provisioning: Provisioning;
+  readonly #making: KeyMaking;
   #anchor: KeyringAnchor | undefined;
   #front: FrontLink | undefined;
 
@@ -93,6 +95,7 @@ export class Keeper {
     };
     this.#unlocking = new Unlocking(parts);
     this.#provisioning = new Provisioning(parts, this.#unlocking);
+    this.#making = new KeyMaking({ ...parts, units: this.#units, unlocking: this.#unlocking });
     this.reloadKeyring();
   }
 
@@ -205,6 +208,7 @@ export class Keeper {
     },
     setup: (params) => this.#provisioning.setup(params),
     derive: ({ fields }) => this.#derive(fields),
+    create: (params) => this.#making.create(params),
     install: async ({ keyId, pin, useLastTry }) => ({
       home: await this.#provisioning.install(keyId, pin, useLastTry),
     }),

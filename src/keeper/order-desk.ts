@@ -3,8 +3,9 @@
  * the kind against the role in the key's record, and the lease; it hashes the message itself, verifies what a token signed,
  * and counts before anything leaves.
  */
-import { createHash } from 'node:crypto';
 import { CHECKPOINT_TYPE, type Checkpoint } from '../audit/record.js';
+import type { KeyAlgorithm } from '../crypto/algorithms.js';
+import { digestBytes } from '../crypto/verify.js';
 import { decodePae } from '../encoding/dsse-pae.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
 import { prefixMatches } from '../formats/prefixes.js';
@@ -15,6 +16,7 @@ import { LIMITS } from '../protocol/limits.js';
 import type { KeyShelf, ShelfKey } from './key-shelf.js';
 import type { Lease } from './lease.js';
 import type { OrderLedger } from './order-count.js';
+import { countedHash, isSignatureOf, tokenInput, type TokenTask } from './token-signing.js';
 import type { TokenUnit } from './token-unit.js';
 import {
   decodeOrder,
@@ -111,6 +113,7 @@ export class OrderDesk {
     if (!kindFits(key, order.kind)) throw new AgentError('statement.kind');
     if (!prefixMatches(order.kind, order.message)) throw new AgentError('statement.unrecognised');
     if (order.blind !== (order.kind === 'digest')) throw new AgentError('statement.kind');
+    checkForm(order, key.record.algorithm);
     if (order.kind === CHECKPOINT_KIND && isOwn(key)) this.#checkClaim(order.message);
     return key;
   }
@@ -202,24 +205,30 @@ export class OrderDesk {
   }
 
   async #runOnToken(
-    { id, keyId, kind, blind, message }: Order,
+    { id, keyId, kind, blind, message, scheme }: Order,
     admission: Admission,
     { unit, home, leftMs, from }: TokenRun,
   ): Promise<void> {
     if (!from.isOpen()) return;
     this.#checkAgain(keyId, admission);
-    const digest = blind ? Buffer.from(message) : createHash('sha256').update(message).digest();
+    const { verifier, record } = admission.key;
+    const task: TokenTask = { algorithm: record.algorithm, scheme, blind, message };
+    const { mechanism, data } = tokenInput(task);
     const deadlineMs = Math.max(leftMs, DRIVER_DEADLINE_MS);
-    const { raw } = await unit.call('signDigest', home, deadlineMs, Buffer.from(digest));
-    const { verifier } = admission.key;
-    const good = blind ? verifier.verifyDigest(digest, raw) : verifier.verify(message, raw);
-    if (!good) throw new AgentError('token.bad-signature', { details: { token: unit.config.name, kind } });
+    const key = { ...home, algorithm: record.algorithm, mechanism };
+    const { raw } =
+      record.algorithm === 'ecdsa-p256'
+        ? await unit.call('signDigest', home, deadlineMs, data)
+        : await unit.call('signData', key, deadlineMs, data);
+    if (!isSignatureOf(task, verifier, raw))
+      throw new AgentError('token.bad-signature', { details: { token: unit.config.name, kind } });
     this.#checkAgain(keyId, admission);
     // Nobody is left who could log or release it, and the next front numbers its orders anew: it ends here, uncounted.
     if (!from.isOpen()) return;
+    const hash = countedHash(task);
     this.#options.ledger.prepare(keyId);
-    this.#options.ledger.advance(digest);
-    this.#release(id, digest, raw, from);
+    this.#options.ledger.advance(hash);
+    this.#release(id, hash, raw, from);
   }
 
   #release(id: number, messageHash: Buffer, signature: Buffer, from: OrderOrigin): void {
@@ -231,6 +240,21 @@ export class OrderDesk {
 
 function refuse(id: number, error: unknown, from: OrderOrigin): void {
   from.send(encodeJsonFrame(FrameType.refused, id, asAgentError(error).toData()));
+}
+
+/** A scheme is for RSA, and a digest has the length that the key signs. */
+function checkForm({ blind, message, scheme }: Order, algorithm: KeyAlgorithm): void {
+  if (scheme !== undefined && algorithm !== 'rsa-3072') {
+    throw new AgentError('usage.invalid', { message: 'scheme: only RSA keys have one' });
+  }
+  const bytes = digestBytes(algorithm, scheme);
+  if (!blind || message.length === bytes) return;
+  throw new AgentError('statement.unrecognised', {
+    message:
+      bytes === undefined
+        ? `reading the bytes as digest: a key of ${algorithm} signs none`
+        : `reading the bytes as digest: a key of ${algorithm} signs ${bytes} bytes here`,
+  });
 }
 
 /** The agent's own keys: orders for them are paid by no lease. */

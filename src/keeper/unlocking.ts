@@ -151,7 +151,8 @@ export class Unlocking {
     const anchor = this.#parts.anchor();
     if (anchor === undefined) return false;
     if (key.record.usage === 'root') return this.#uri(token) === key.record.home.token;
-    if (this.#uri(token) === anchor.derivation.home.token) return true;
+    const isMade = key.record.origin === 'token';
+    if (!isMade && this.#uri(token) === anchor.derivation.home.token) return true;
     return key.record.homes.some((home) => home.token === this.#uri(token));
   }
 
@@ -197,7 +198,7 @@ export class Unlocking {
   /** Wanted leaves that are neither loaded nor found. */
   #missing(wanted: readonly ShelfKey[], found: Found): readonly LeafRecord[] {
     return wanted.flatMap(({ record }) => {
-      if (record.usage !== 'sign' || found.leaves.has(record.keyId)) return [];
+      if (record.usage !== 'sign' || record.origin === 'token' || found.leaves.has(record.keyId)) return [];
       return this.#parts.shelf.find(rawKeyId(record.keyId))?.leaf === undefined ? [record] : [];
     });
   }
@@ -236,7 +237,9 @@ export class Unlocking {
   }
 
   async #checkHome(unit: TokenUnit, key: ShelfKey, home: { id: string; label: string }): Promise<void> {
-    const found = await unit.call('findSigningKey', { id: home.id, label: home.label }, FIND_DEADLINE_MS);
+    const { algorithm } = key.record;
+    const wanted = { id: home.id, label: home.label, algorithm };
+    const found = await unit.call('findSigningKey', wanted, FIND_DEADLINE_MS);
     if (found.result.publicKey !== key.record.publicKey) {
       throw new AgentError('keyring.other-token', { details: { token: unit.config.name, key: home.label } });
     }

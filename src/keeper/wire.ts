@@ -180,9 +180,14 @@ export interface KeeperCalls {
   };
   /** Derives a leaf with the unlocked derivation token and loads it under the lease of that token. */
   readonly derive: { params: { fields: DeriveFields }; result: { keyId: string; publicKey: string } };
-  /** Makes a key on an unlocked token, which stays its only home. `token`: name, or URI of a home. */
+  /** Makes a key on a token, which stays its only home: an unlocked one (name, or URI of a home), or the one that `pin` is for. */
   readonly create: {
-    params: { fields: CreateFields; token: string };
+    params: {
+      fields: CreateFields;
+      token: string;
+      pin?: SealedPin | undefined;
+      useLastTry?: string | undefined;
+    };
     result: { keyId: string; publicKey: string; home: TokenHome };
   };
   /** Puts a leaf into a second token as a non-extractable key. The leaf's derivation token must be unlocked. */

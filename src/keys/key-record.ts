@@ -46,7 +46,7 @@ export interface DerivationRecord {
   readonly createdAt: string;
 }
 
-/** A repository key. `homes` lists tokens that hold it as a non-extractable object (`key install`). */
+/** A repository key, derived or made on a token. `homes` lists tokens that hold it as a non-extractable object (`key install`). */
 export interface LeafRecord extends KeyBase {
   readonly usage: 'sign';
   readonly repository: string;
@@ -58,6 +58,8 @@ export interface LeafRecord extends KeyBase {
   readonly revokedAt?: string | undefined;
   readonly revokedReason?: string | undefined;
   readonly homes: readonly TokenHome[];
+  /** Made on the token that is its home, and nowhere else; left out for derived keys. */
+  readonly origin?: 'token' | undefined;
 }
 
 export type KeyRecord = RootRecord | DerivationRecord | LeafRecord;
@@ -78,7 +80,8 @@ export interface KeyringAnchor {
 /** The part signed by the audit leaf: every leaf derived since, in order of creation. */
 export interface KeyringRecords {
   readonly format: 'touchstone-keyring-records';
-  readonly version: 1;
+  /** 2 from the first key on that was made on a token; releases that know only 1 refuse the file instead of misreading it. */
+  readonly version: 1 | 2;
   /** Lower-case hex SHA-256 of the anchor's payload bytes. */
   readonly anchor: string;
   /** Grows by one with each change; a lower one than remembered is refused. */

@@ -7,7 +7,8 @@ const MAX_U32 = 0xffff_ffff;
 
 const keyId = z.string().regex(/^[0-9a-f]{64}$/);
 const time = z.string().regex(/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$/);
-const spki = z.string().max(256);
+/** RSA-3072 has 564 characters. */
+const spki = z.string().max(768);
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 
 const home = z.strictObject({
@@ -53,6 +54,7 @@ const leaf = z.strictObject({
   revokedAt: time.optional(),
   revokedReason: z.string().min(1).max(256).optional(),
   homes: z.array(home).max(16),
+  origin: z.literal('token').optional(),
 });
 
 export const anchorSchema: z.ZodType<KeyringAnchor> = z.strictObject({
@@ -67,7 +69,7 @@ export const anchorSchema: z.ZodType<KeyringAnchor> = z.strictObject({
 
 export const recordsSchema: z.ZodType<KeyringRecords> = z.strictObject({
   format: z.literal('touchstone-keyring-records'),
-  version: z.literal(1),
+  version: z.union([z.literal(1), z.literal(2)]),
   anchor: hash,
   sequence: z.number().int().min(0),
   leaves: z.array(leaf),

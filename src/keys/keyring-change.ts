@@ -104,7 +104,8 @@ function replace(records: KeyringRecords, leaf: LeafRecord): readonly LeafRecord
 }
 
 function next(records: KeyringRecords, leaves: readonly LeafRecord[]): KeyringRecords {
-  return { ...records, sequence: records.sequence + 1, leaves };
+  const version = leaves.some(({ origin }) => origin !== undefined) ? 2 : records.version;
+  return { ...records, version, sequence: records.sequence + 1, leaves };
 }
 
 function isSameKey(a: LeafRecord, b: LeafRecord): boolean {

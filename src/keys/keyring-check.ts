@@ -1,6 +1,6 @@
 /** What a schema cannot say of a keyring: ids that belong to their keys, names that mean one key, fields that can be derived. */
 import type { KeyAlgorithm } from '../crypto/algorithms.js';
-import { checkDeriveText } from '../crypto/derive.js';
+import { checkDeriveText, derivedAlgorithm } from '../crypto/derive.js';
 import { keyIdOf } from '../crypto/key-id.js';
 import { importPublicKey, rawFromSpki } from '../crypto/public-key.js';
 import { decodeBase64 } from '../encoding/base64.js';
@@ -51,6 +51,7 @@ export function checkRecords(anchor: KeyringAnchor, records: KeyringRecords): vo
     checking(`keyring records: leaves.${position}`, () => {
       checkLeaf(leaf);
       kindsOfRole(leaf.role);
+      if (leaf.origin !== undefined && records.version === 1) throw broken('origin is not of version 1');
       if (isAgentRole(leaf.role)) throw broken('its role is for the agent itself');
       if (ids.has(leaf.keyId)) throw broken('its key stands twice');
       ids.add(leaf.keyId);
@@ -74,6 +75,8 @@ function checkLeaf(leaf: LeafRecord): void {
   checkDeriveText('repository', leaf.repository);
   checkDeriveText('role', leaf.role);
   for (const home of leaf.homes) parseKeyUri(home.token);
+  if (leaf.origin === undefined) derivedAlgorithm(leaf.algorithm);
+  else if (leaf.homes.length === 0) throw broken('a key that was made on a token has no home');
   const { state, retiredAt, revokedAt, revokedReason } = leaf;
   if (state === 'retired' && retiredAt === undefined) throw broken('retiredAt is missing');
   if (state === 'active' && retiredAt !== undefined) throw broken('an active key has retiredAt');

@@ -81,6 +81,7 @@ export function verifyKeyring(file: string | Buffer): VerifiedKeyring {
   const anchor = readPart(anchorPayload, anchorSchema, {
     format: 'touchstone-keyring-anchor',
     what: 'keyring anchor',
+    newest: 1,
   });
   checkAnchor(anchor);
   requireSignature(anchorEnvelope, anchorPayload, anchor.root, 'anchor');
@@ -89,6 +90,7 @@ export function verifyKeyring(file: string | Buffer): VerifiedKeyring {
   const records = readPart(recordsPayload, recordsSchema, {
     format: 'touchstone-keyring-records',
     what: 'keyring records',
+    newest: 2,
   });
   if (records.anchor !== anchorHash(anchorPayload)) throw untrusted('the records belong to another anchor');
   checkRecords(anchor, records);
@@ -120,26 +122,30 @@ function payloadOf(envelope: KeyringEnvelope, payloadType: string, part: string)
 interface PartNames {
   readonly format: string;
   readonly what: string;
+  /** Newest version that is read. */
+  readonly newest: number;
 }
 
-function readPart<T>(payload: Buffer, schema: z.ZodType<T>, { format, what }: PartNames): T {
+function readPart<T>(payload: Buffer, schema: z.ZodType<T>, { format, what, newest }: PartNames): T {
   const value = parseJsonStrict(payload, what, 'state.damaged');
-  requireVersion(value, format, what);
+  requireVersion(value, format, what, newest);
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw damaged(what, firstIssue(parsed.error));
   return parsed.data;
 }
 
 /** Another version is told apart from damage: the file is fine, this release is not the one for it. */
-function requireVersion(value: unknown, format: string, what: string): void {
+function requireVersion(value: unknown, format: string, what: string, newest = 1): void {
   const { format: found, version } = (value ?? {}) as {
     readonly format?: unknown;
     readonly version?: unknown;
   };
   if (found !== format) throw damaged(what, `format: not ${format}`);
-  if (version !== 1) {
+  if (version !== 1 && version !== newest) {
     const written = typeof version === 'number' ? `version ${version}` : 'an unknown version';
-    throw new AgentError('state.version', { message: `${what}: ${written}; this release reads version 1` });
+    throw new AgentError('state.version', {
+      message: `${what}: ${written}; this release reads up to ${newest}`,
+    });
   }
 }
 

@@ -3,6 +3,7 @@
  * docs/spec/protocol.md all come from it. JSON-RPC 2.0 over a WebSocket on a Unix socket.
  */
 import { z } from 'zod';
+import { RSA_SCHEMES } from '../crypto/algorithms.js';
 import { LIMITS } from './limits.js';
 
 const text = (max: number): z.ZodString => z.string().min(1).max(max);
@@ -81,6 +82,7 @@ const signRequest = z.strictObject({
   key: keyName,
   kind: text(256).describe('for example sshsig:file; the bytes must be of this kind'),
   payload: base64.describe('the exact bytes to sign'),
+  scheme: z.enum(RSA_SCHEMES).optional().describe('RSA keys only; default rsa-pkcs1-sha256'),
 });
 
 const leaseParams = {
@@ -194,6 +196,16 @@ export const METHODS = {
     z.strictObject({ key: keyName }),
     z.object({ key: keyInfoSchema, created: z.boolean() }),
   ),
+  'keys.create': method(
+    'Makes a repository key on a token, of any algorithm the token has, and records it; it never leaves the token.',
+    z.strictObject({
+      key: keyName,
+      token: tokenName,
+      pin: sealedPin.optional().describe('for a token that is not unlocked'),
+      useLastTry: text(64).optional(),
+    }),
+    z.object({ key: keyInfoSchema }),
+  ),
   'keys.rotate': method(
     'Moves a key to its next epoch; the old one is kept as retired, or as revoked when it was.',
     z.strictObject({ key: keyName }),
@@ -215,7 +227,7 @@ export const METHODS = {
     z.object({
       signatures: z.array(
         z.object({
-          signature: z.string().describe('base64; r||s (64 bytes) for ECDSA, 64 bytes for Ed25519'),
+          signature: z.string().describe('base64; r||s for ECDSA, else as the algorithm gives it'),
           keyId: z.string(),
           auditId: z.number(),
         }),

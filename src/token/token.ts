@@ -3,6 +3,7 @@
  * the other: a driver that blocks is ended with its process. PINs, scalars and PRF values are bytes that the caller
  * overwrites.
  */
+import type { HashName, KeyAlgorithm } from '../crypto/algorithms.js';
 import type { DerivationBackend } from '../keys/key-record.js';
 
 export interface TokenInfo {
@@ -30,6 +31,9 @@ export interface TokenKey extends KeyReference {
   readonly publicKey?: string | undefined;
 }
 
+/** What a token is asked to do with the data: a digest, a message (eddsa), or a DigestInfo (rsa-pkcs1). */
+export type SignMechanism = 'ecdsa' | 'eddsa' | 'rsa-pkcs1' | `rsa-pss-${HashName}`;
+
 /** Length of a PRF value and of a digest, bytes. */
 export const PRF_BYTES = 32;
 export const DIGEST_BYTES = 32;
@@ -47,16 +51,18 @@ export interface Token extends Disposable {
   /** Always lets the token check the PIN, also when somebody is logged in. @throws AgentError `token.pin-…` */
   login(pin: Uint8Array): TokenInfo;
   /** @throws AgentError `token.object-exists` when id or label is taken */
-  generateSigningKey(key: KeyReference): TokenKey;
+  generateSigningKey(key: KeyReference, algorithm: KeyAlgorithm): TokenKey;
   generateDerivationKey(key: KeyReference, backend: DerivationBackend): TokenKey;
   /** @throws AgentError `token.key-missing`, `key.usage` when its attributes allow more or less than signing */
-  findSigningKey(key: KeyReference): TokenKey;
+  findSigningKey(key: KeyReference, algorithm: KeyAlgorithm): TokenKey;
   /** @throws AgentError `token.key-missing`, `key.usage` when its attributes allow more or less than deriving */
   findDerivationKey(key: KeyReference, backend: DerivationBackend): TokenKey;
   /** derive v1, step 1 (docs/spec/derivation.md): 32 bytes that the caller overwrites. */
   evaluatePrf(key: KeyReference, backend: DerivationBackend, input: Uint8Array): Buffer;
-  /** Raw ECDSA over a 32-byte digest: r||s, 64 bytes. Never sent twice. */
+  /** Raw ECDSA over a 32-byte digest with a P-256 key: r||s, 64 bytes. Never sent twice. */
   signDigest(key: KeyReference, digest: Uint8Array): Buffer;
+  /** Any other signature, of at most 512 bytes. Never sent twice. */
+  signData(key: KeyReference, algorithm: KeyAlgorithm, mechanism: SignMechanism, data: Uint8Array): Buffer;
   /** Stores a P-256 scalar as a key that cannot leave the token, and proves that it belongs to `publicPoint`. */
   importSigningKey(key: KeyReference, scalar: Uint8Array, publicPoint: Uint8Array): TokenKey;
 }

@@ -29,11 +29,13 @@ const HANDLERS: { readonly [M in HostMethod]: Handler<M> } = {
     return { result: token.initialise(params.text('label'), soPin, pin) };
   },
   login: (token, _params, raw) => ({ result: token.login(raw) }),
-  generateSigningKey: (token, params) => ({ result: token.generateSigningKey(params.key()) }),
+  generateSigningKey: (token, params) => ({
+    result: token.generateSigningKey(params.key(), params.algorithm()),
+  }),
   generateDerivationKey: (token, params) => ({
     result: token.generateDerivationKey(params.key(), params.backend()),
   }),
-  findSigningKey: (token, params) => ({ result: token.findSigningKey(params.key()) }),
+  findSigningKey: (token, params) => ({ result: token.findSigningKey(params.key(), params.algorithm()) }),
   findDerivationKey: (token, params) => ({ result: token.findDerivationKey(params.key(), params.backend()) }),
   evaluatePrf: (token, params, raw) => ({
     result: {},
@@ -50,11 +52,20 @@ const HANDLERS: { readonly [M in HostMethod]: Handler<M> } = {
       params.base64('publicPoint'),
     ),
   }),
+  signData: (token, params, raw) => ({
+    result: {},
+    raw: token.signData(params.key(), params.algorithm(), params.mechanism(), requireData(raw)),
+  }),
 };
 
 /** Does what the request asks, or throws an AgentError. */
 export function performHostCall(token: Token, request: HostRequest): HostOutcome {
   return HANDLERS[request.method](token, new HostParams(request.params), request.raw);
+}
+
+function requireData(raw: Buffer): Buffer {
+  if (raw.length > 0) return raw;
+  throw new AgentError('usage.invalid', { message: 'token host call: raw: there is nothing to sign' });
 }
 
 function requirePrfInput(raw: Buffer): Buffer {

@@ -4,8 +4,9 @@
  */
 import { AgentError } from '../errors/agent-error.js';
 import { decodeBase64 } from '../encoding/base64.js';
+import { isKeyAlgorithm, type KeyAlgorithm } from '../crypto/algorithms.js';
 import type { DerivationBackend } from '../keys/key-record.js';
-import type { KeyReference } from '../token/token.js';
+import type { KeyReference, SignMechanism } from '../token/token.js';
 
 /** CKA_ID and CKA_LABEL have no limit of their own; these are ours. */
 const MAX_ID_BYTES = 64;
@@ -13,6 +14,15 @@ const MAX_TEXT_BYTES = 4096;
 const MAX_LABEL_BYTES = 128;
 
 const SO_PIN_LENGTH_BYTES = 2;
+
+const MECHANISMS: readonly SignMechanism[] = [
+  'ecdsa',
+  'eddsa',
+  'rsa-pkcs1',
+  'rsa-pss-sha256',
+  'rsa-pss-sha384',
+  'rsa-pss-sha512',
+];
 
 /** One request's parameters. */
 export class HostParams {
@@ -43,6 +53,21 @@ export class HostParams {
     const value = this.#fields['backend'];
     if (value !== 'ec' && value !== 'hmac') throw invalid('backend', 'not ec or hmac');
     return value;
+  }
+
+  /** P-256 when it is left out. */
+  algorithm(): KeyAlgorithm {
+    const value = this.#fields['algorithm'] ?? 'ecdsa-p256';
+    if (typeof value !== 'string' || !isKeyAlgorithm(value))
+      throw invalid('algorithm', 'not a key algorithm');
+    return value;
+  }
+
+  mechanism(): SignMechanism {
+    const value = this.#fields['mechanism'];
+    const known = MECHANISMS.find((mechanism) => mechanism === value);
+    if (known === undefined) throw invalid('mechanism', `not one of ${MECHANISMS.join(', ')}`);
+    return known;
   }
 
   base64(name: string): Buffer {

@@ -4,14 +4,24 @@
  * header, raw bytes. Headers hold parameters, results, or ErrorData. Secrets (PINs, PRF values, scalars) travel only in the
  * raw part, which both ends overwrite after use.
  */
+import type { KeyAlgorithm } from '../crypto/algorithms.js';
 import type { DerivationBackend } from '../keys/key-record.js';
-import type { TokenInfo, TokenKey } from '../token/token.js';
+import type { SignMechanism, TokenInfo, TokenKey } from '../token/token.js';
+
+export type { SignMechanism };
 
 /** What a token says of itself. */
 export type HostTokenInfo = TokenInfo;
 
 /** Public half of a key on the token. */
 export type HostKeyInfo = TokenKey;
+
+/** Which key; of P-256 when no algorithm is named. */
+export interface SigningKeyParams {
+  readonly id: string;
+  readonly label: string;
+  readonly algorithm?: KeyAlgorithm | undefined;
+}
 
 /** method → JSON params, raw bytes in, JSON result, raw bytes out. */
 export interface HostCalls {
@@ -23,15 +33,15 @@ export interface HostCalls {
   readonly initialise: { params: { label: string }; result: HostTokenInfo };
   /** C_Login(CKU_USER). Raw in: PIN. */
   readonly login: { params: Record<string, never>; result: HostTokenInfo };
-  /** P-256 pair on the token: sensitive, never extractable, sign only. Refused when the label exists. */
-  readonly generateSigningKey: { params: { id: string; label: string }; result: HostKeyInfo };
+  /** Key pair on the token, P-256 unless said otherwise: sensitive, never extractable, sign only. Refused when the label exists. */
+  readonly generateSigningKey: { params: SigningKeyParams; result: HostKeyInfo };
   /** Derivation key: P-256 pair with CKA_DERIVE only, or a 32-byte generic secret with CKA_SIGN only (HMAC). */
   readonly generateDerivationKey: {
     params: { id: string; label: string; backend: DerivationBackend };
     result: HostKeyInfo;
   };
   /** Finds a signing key by id and label, checks its attributes, keeps the handle. */
-  readonly findSigningKey: { params: { id: string; label: string }; result: HostKeyInfo };
+  readonly findSigningKey: { params: SigningKeyParams; result: HostKeyInfo };
   /** Finds the derivation key and checks `derive only`. */
   readonly findDerivationKey: {
     params: { id: string; label: string; backend: DerivationBackend };
@@ -47,6 +57,11 @@ export interface HostCalls {
   };
   /** CKM_ECDSA over a 32-byte digest (raw in); raw out: r||s, 64 bytes. */
   readonly signDigest: { params: { id: string; label: string }; result: Record<string, never> };
+  /** Every other way to sign. Raw in: what the mechanism takes; raw out: what it gives. */
+  readonly signData: {
+    params: SigningKeyParams & { mechanism: SignMechanism };
+    result: Record<string, never>;
+  };
   /** Imports a P-256 scalar (raw in, 32 bytes) as a non-extractable signing key. `publicPoint`: 65 bytes, base64. */
   readonly importSigningKey: {
     params: { id: string; label: string; publicPoint: string };
@@ -68,6 +83,7 @@ export const HOST_METHODS = [
   'evaluatePrf',
   'signDigest',
   'importSigningKey',
+  'signData',
 ] as const satisfies readonly HostMethod[];
 
 /** Largest frame in bytes. */

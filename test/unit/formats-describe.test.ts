@@ -30,8 +30,12 @@ describe('describe', () => {
     ).toEqual(['digest']);
   });
 
-  it('takes digests of exactly 32 bytes', () => {
-    for (const length of [0, 20, 31, 33, 64]) {
+  it('takes digests of 32, 48 and 64 bytes', () => {
+    for (const length of [32, 48, 64]) {
+      expect(describeBytes('digest', Buffer.alloc(length, 1)).blind).toBe(true);
+      expect(prefixMatches('digest', Buffer.alloc(length, 1))).toBe(true);
+    }
+    for (const length of [0, 20, 31, 33, 65]) {
       expect(thrownBy(() => describeBytes('digest', Buffer.alloc(length, 1))).code).toBe(
         'statement.unrecognised',
       );

@@ -133,8 +133,20 @@ describe('a keyring file', () => {
 
   it('is refused when a signed part is of a later version', () => {
     const base = softwareKeyring();
-    const later = { ...base, records: { ...base.records, version: 2 as 1 } };
+    const later = { ...base, records: { ...base.records, version: 3 as 2 } };
     expect(codeOf(() => verifyKeyring(signedFile(later)))).toBe('state.version');
+  });
+
+  it('holds keys that were made on a token from version 2 on, and only with a home', () => {
+    const base = softwareKeyring();
+    const home = { token: 'pkcs11:token=release', id: 'ab', label: 'acme/app#ssh' };
+    const made = { ...leafRecord(), origin: 'token', homes: [home] } as const;
+    const fileWith = (version: 1 | 2, leaf: LeafRecord): string =>
+      signedFile({ ...base, records: { ...base.records, version, leaves: [leaf] } });
+    expect(verifyKeyring(fileWith(2, made)).keyring.records.leaves[0]?.origin).toBe('token');
+    expect(codeOf(() => verifyKeyring(fileWith(1, made)))).toBe('state.damaged');
+    expect(codeOf(() => verifyKeyring(fileWith(2, { ...made, homes: [] })))).toBe('state.damaged');
+    expect(addLeaf(base.records, made).version).toBe(2);
   });
 
   const twice = leafRecord();

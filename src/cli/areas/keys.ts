@@ -59,6 +59,21 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('../commands/key-derive.js')).keyDerive,
   },
   {
+    path: ['key', 'create'],
+    summary: 'make a key on a token that it never leaves; also for algorithms that are not derived',
+    arguments: [KEY_ARGUMENT],
+    options: [
+      { flags: '--token <name>', summary: 'token in touchstone.toml', required: true },
+      {
+        flags: '--algorithm <name>',
+        summary: 'ecdsa-p256, ed25519, ecdsa-p384 or rsa-3072 (default ecdsa-p256)',
+      },
+      ...PIN_OPTIONS,
+    ],
+    examples: ['touchstone key create team/app#ssh --token release --algorithm rsa-3072'],
+    load: async () => (await import('../commands/key-create.js')).keyCreate,
+  },
+  {
     path: ['key', 'rotate'],
     summary: 'move on to the next epoch; the old key is kept as retired',
     arguments: [KEY_ARGUMENT],

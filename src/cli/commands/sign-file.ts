@@ -45,7 +45,9 @@ function outputsFor(files: readonly string[], output: string | undefined): reado
 
 function armorsOf({ key, signatures }: SignedWithKey, namespace: string): readonly string[] {
   const spki = Buffer.from(key.publicKey ?? '', 'base64');
-  return signatures.map(({ signature }) => encodeArmor({ spki, namespace, hashAlgorithm: HASH, signature }));
+  // The agent signs with SHA-256 when an RSA key is not told otherwise.
+  const fixed = { spki, namespace, hashAlgorithm: HASH, rsaHash: 'sha256' } as const;
+  return signatures.map(({ signature }) => encodeArmor({ ...fixed, signature }));
 }
 
 interface Report {

@@ -2,6 +2,7 @@
 import type { Agent } from '../../agent/agent.js';
 import type { Peer } from '../../agent/peer.js';
 import type { SignJob } from '../../agent/sign.js';
+import type { KeyAlgorithm, RsaScheme } from '../../crypto/algorithms.js';
 import { AgentError, asAgentError } from '../../errors/agent-error.js';
 import { kindOf } from '../../formats/describe.js';
 import { plainKeyBlob } from '../../formats/ssh-certificate.js';
@@ -40,7 +41,9 @@ export function signForSsh(
   }
   return agent.signing.submit({
     peer,
-    requests: [{ key: identity.key, kind, payload: data.toString('base64') }],
+    requests: [
+      { key: identity.key, kind, payload: data.toString('base64'), ...schemeOf(request, algorithm) },
+    ],
     timeoutMs: LIMITS.maxDeadlineMs,
     onDone: ({ signatures: [signed] }) => {
       // The name may belong to the next epoch by now.
@@ -54,6 +57,11 @@ export function signForSsh(
     onFailed,
     onWaiting: () => undefined,
   });
+}
+
+/** The flags of a request say how an RSA key signs (RFC 8332); for other keys they mean nothing. */
+function schemeOf({ rsaHash }: SshSignRequest, algorithm: KeyAlgorithm): { readonly scheme?: RsaScheme } {
+  return algorithm === 'rsa-3072' && rsaHash !== undefined ? { scheme: `rsa-pkcs1-${rsaHash}` } : {};
 }
 
 /** What cannot be recognised goes on as a login request, so that its refusal is decided and logged like any other. */

@@ -22,17 +22,34 @@ export const CKO_PUBLIC_KEY = 2;
 export const CKO_PRIVATE_KEY = 3;
 export const CKO_SECRET_KEY = 4;
 
+export const CKK_RSA = 0;
 export const CKK_EC = 3;
+/** PKCS#11 v3.0. */
+export const CKK_EC_EDWARDS = 0x40;
 export const CKK_GENERIC_SECRET = 0x10;
 
+export const CKM_RSA_PKCS_KEY_PAIR_GEN = 0x0;
+export const CKM_RSA_PKCS = 0x1;
+export const CKM_RSA_PKCS_PSS = 0xd;
+export const CKM_SHA256 = 0x250;
+export const CKM_SHA384 = 0x260;
+export const CKM_SHA512 = 0x270;
 export const CKM_SHA256_HMAC = 0x251;
 export const CKM_GENERIC_SECRET_KEY_GEN = 0x350;
 export const CKM_EC_KEY_PAIR_GEN = 0x1040;
 export const CKM_ECDSA = 0x1041;
 export const CKM_ECDH1_DERIVE = 0x1050;
+/** PKCS#11 v3.0. */
+export const CKM_EC_EDWARDS_KEY_PAIR_GEN = 0x1055;
+export const CKM_EDDSA = 0x1057;
+
+export const CKG_MGF1_SHA256 = 2;
+export const CKG_MGF1_SHA384 = 3;
+export const CKG_MGF1_SHA512 = 4;
 
 export const CKD_NULL = 1;
-/** pkcs11js's own number for the parameter structure of ECDH. */
+/** pkcs11js's own numbers for the parameter structures of PSS and ECDH. */
+export const CK_PARAMS_RSA_PSS = 5;
 export const CK_PARAMS_EC_DH = 6;
 
 /** Return values that decide what happens next; all others only become errors. */

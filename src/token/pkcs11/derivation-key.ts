@@ -73,7 +73,7 @@ export function describeDerivationKey(
   key: KeyReference,
   backend: DerivationBackend,
 ): TokenKey {
-  return backend === 'ec' ? readPublicHalf(session, key) : { id: key.id, label: key.label };
+  return backend === 'ec' ? readPublicHalf(session, key, 'ecdsa-p256') : { id: key.id, label: key.label };
 }
 
 /**

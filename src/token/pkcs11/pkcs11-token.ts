@@ -1,9 +1,10 @@
 /** A PKCS#11 token: one driver, one slot, one session, and the handles of keys whose attributes were checked. */
 import type { Handle } from 'pkcs11js';
+import type { KeyAlgorithm } from '../../crypto/algorithms.js';
 import { AgentError } from '../../errors/agent-error.js';
 import type { DerivationBackend } from '../../keys/key-record.js';
 import { parseKeyUri } from '../../keys/key-uri.js';
-import type { KeyReference, Token, TokenInfo, TokenKey } from '../token.js';
+import type { KeyReference, SignMechanism, Token, TokenInfo, TokenKey } from '../token.js';
 import {
   CKR_DEVICE_ERROR,
   CKR_DEVICE_REMOVED,
@@ -27,7 +28,7 @@ import { Pkcs11Module } from './module.js';
 import { readPublicHalf } from './public-half.js';
 import { driverValueOf } from './rv.js';
 import { Pkcs11Session } from './session.js';
-import { findSigningKey, generateSigningKey, importSigningKey, signDigest } from './signing-key.js';
+import { findSigningKey, generateSigningKey, importSigningKey, signData, signDigest } from './signing-key.js';
 import { describeToken, isSlotListed, selectToken, type FoundToken } from './slots.js';
 
 /** After these the session is of no use, and nothing was done on the token. */
@@ -99,18 +100,18 @@ export class Pkcs11Token implements Token {
     return this.#remember(describeToken(module, before.slot));
   }
 
-  generateSigningKey(key: KeyReference): TokenKey {
-    return this.#change((session) => generateSigningKey(session, key));
+  generateSigningKey(key: KeyReference, algorithm: KeyAlgorithm): TokenKey {
+    return this.#change((session) => generateSigningKey(session, key, algorithm));
   }
 
   generateDerivationKey(key: KeyReference, backend: DerivationBackend): TokenKey {
     return this.#change((session) => generateDerivationKey(session, key, backend));
   }
 
-  findSigningKey(key: KeyReference): TokenKey {
+  findSigningKey(key: KeyReference, algorithm: KeyAlgorithm): TokenKey {
     return this.#read((session) => {
-      this.#signingHandle(session, key);
-      return readPublicHalf(session, key);
+      this.#signingHandle(session, key, algorithm);
+      return readPublicHalf(session, key, algorithm);
     });
   }
 
@@ -130,9 +131,15 @@ export class Pkcs11Token implements Token {
   }
 
   signDigest(key: KeyReference, digest: Uint8Array): Buffer {
-    const handle = this.#read((session) => this.#signingHandle(session, key));
+    const handle = this.#read((session) => this.#signingHandle(session, key, 'ecdsa-p256'));
     const bytes = Buffer.from(digest.buffer, digest.byteOffset, digest.byteLength);
     return this.#change((session) => signDigest(session, handle, bytes));
+  }
+
+  signData(key: KeyReference, algorithm: KeyAlgorithm, mechanism: SignMechanism, data: Uint8Array): Buffer {
+    const handle = this.#read((session) => this.#signingHandle(session, key, algorithm));
+    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    return this.#change((session) => signData(session, handle, mechanism, bytes));
   }
 
   importSigningKey(key: KeyReference, scalar: Uint8Array, publicPoint: Uint8Array): TokenKey {
@@ -144,8 +151,10 @@ export class Pkcs11Token implements Token {
     this.#module?.[Symbol.dispose]();
   }
 
-  #signingHandle(session: Pkcs11Session, key: KeyReference): Handle {
-    return this.#handleOf(`sign ${key.id} ${key.label}`, () => findSigningKey(session, key));
+  #signingHandle(session: Pkcs11Session, key: KeyReference, algorithm: KeyAlgorithm): Handle {
+    return this.#handleOf(`${algorithm} ${key.id} ${key.label}`, () =>
+      findSigningKey(session, key, algorithm),
+    );
   }
 
   #derivationHandle(session: Pkcs11Session, key: KeyReference, backend: DerivationBackend): Handle {

@@ -1,40 +1,57 @@
 /** The public object of a key pair. It is readable before login. */
 import type { Handle } from 'pkcs11js';
 import { AgentError } from '../../errors/agent-error.js';
+import { ALGORITHMS, type KeyAlgorithm } from '../../crypto/algorithms.js';
 import { spkiFromRaw } from '../../crypto/public-key.js';
 import { encodeBase64 } from '../../encoding/base64.js';
 import type { KeyReference, TokenKey } from '../token.js';
-import { CKK_EC, CKO_PUBLIC_KEY } from './cryptoki.js';
-import { P256_PARAMS } from './key-attributes.js';
+import { CKO_PUBLIC_KEY } from './cryptoki.js';
+import { KEY_TYPES, RSA_EXPONENT } from './key-types.js';
 import { findKeyObject, readAttribute } from './objects.js';
 import type { Pkcs11Session } from './session.js';
 
 const POINT_BYTES = 65;
-/** DER OCTET STRING of 65 bytes, as CKA_EC_POINT is specified (PKCS#11 v2.40 curr §2.3.3). */
-const OCTET_STRING_HEADER = Buffer.from([0x04, POINT_BYTES]);
+const OCTET_STRING = 0x04;
 
-/** Id, label and public key of a pair. @throws AgentError `token.key-missing`, `token.unsupported` for another curve */
-export function readPublicHalf(session: Pkcs11Session, key: KeyReference): TokenKey {
-  const object = findKeyObject(session, key, { CKA_CLASS: CKO_PUBLIC_KEY, CKA_KEY_TYPE: CKK_EC });
-  return { id: key.id, label: key.label, publicKey: encodeBase64(spkiOf(session, object, key)) };
+/** Id, label and public key of a pair. @throws AgentError `token.key-missing`, `token.unsupported` for another curve or size */
+export function readPublicHalf(session: Pkcs11Session, key: KeyReference, algorithm: KeyAlgorithm): TokenKey {
+  const { keyType } = KEY_TYPES[algorithm];
+  const object = findKeyObject(session, key, { CKA_CLASS: CKO_PUBLIC_KEY, CKA_KEY_TYPE: keyType });
+  const spki =
+    algorithm === 'rsa-3072' ? rsaSpki(session, object, key) : curveSpki(session, object, key, algorithm);
+  return { id: key.id, label: key.label, publicKey: encodeBase64(spki) };
 }
 
-/** CKA_EC_POINT for a 65-byte uncompressed point. */
+/** CKA_EC_POINT for a 65-byte uncompressed point: a DER OCTET STRING (PKCS#11 v2.40 curr section 2.3.3). */
 export function encodePoint(point: Uint8Array): Buffer {
-  return Buffer.concat([OCTET_STRING_HEADER, point]);
+  return Buffer.concat([Buffer.of(OCTET_STRING, POINT_BYTES), point]);
 }
 
-function spkiOf(session: Pkcs11Session, object: Handle, key: KeyReference): Buffer {
-  if (!readAttribute(session, object, 'CKA_EC_PARAMS').equals(P256_PARAMS)) {
+function curveSpki(
+  session: Pkcs11Session,
+  object: Handle,
+  key: KeyReference,
+  algorithm: KeyAlgorithm,
+): Buffer {
+  const { CKA_EC_PARAMS: params } = KEY_TYPES[algorithm].publicTemplate;
+  if (params === undefined || !readAttribute(session, object, 'CKA_EC_PARAMS').equals(params)) {
     throw new AgentError('token.unsupported', {
-      message: `key "${key.label}": it is not on the curve P-256`,
+      message: `key "${key.label}": it is not on the curve of ${algorithm}`,
     });
   }
   const value = readAttribute(session, object, 'CKA_EC_POINT');
+  const { publicKeyBytes } = ALGORITHMS[algorithm];
   // Some drivers give the bare point instead of the OCTET STRING around it.
-  const point =
-    value.subarray(0, 2).equals(OCTET_STRING_HEADER) && value.length > POINT_BYTES
-      ? value.subarray(2)
-      : value;
-  return spkiFromRaw('ecdsa-p256', point);
+  const isWrapped = value.length === publicKeyBytes + 2 && value[0] === OCTET_STRING;
+  return spkiFromRaw(algorithm, isWrapped ? value.subarray(2) : value);
+}
+
+function rsaSpki(session: Pkcs11Session, object: Handle, key: KeyReference): Buffer {
+  const modulus = readAttribute(session, object, 'CKA_MODULUS');
+  const { publicKeyBytes } = ALGORITHMS['rsa-3072'];
+  const isExponent = readAttribute(session, object, 'CKA_PUBLIC_EXPONENT').equals(RSA_EXPONENT);
+  if (isExponent && modulus.length === publicKeyBytes) return spkiFromRaw('rsa-3072', modulus);
+  throw new AgentError('token.unsupported', {
+    message: `key "${key.label}": it is not an RSA key of 3072 bits with exponent 65537`,
+  });
 }

@@ -1,12 +1,14 @@
-/** Keys that sign and do nothing else: P-256 pairs made on the token, or leaves imported into it. */
+/** Keys that sign and do nothing else: pairs made on the token, or P-256 leaves imported into it. */
 import { createHash, randomBytes } from 'node:crypto';
 import type { Handle } from 'pkcs11js';
+import type { KeyAlgorithm } from '../../crypto/algorithms.js';
 import { AgentError } from '../../errors/agent-error.js';
 import { spkiFromRaw } from '../../crypto/public-key.js';
 import { verifySignature } from '../../crypto/verify.js';
-import type { KeyReference, TokenKey } from '../token.js';
-import { CKK_EC, CKM_EC_KEY_PAIR_GEN, CKM_ECDSA, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY } from './cryptoki.js';
+import type { KeyReference, SignMechanism, TokenKey } from '../token.js';
+import { CKK_EC, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY } from './cryptoki.js';
 import { KEPT_ON_TOKEN, P256_PARAMS, requireFlags } from './key-attributes.js';
+import { cryptokiMechanism, KEY_TYPES } from './key-types.js';
 import { destroyObject, findKeyObject, nameAttributes, readFlag, requireFreeName } from './objects.js';
 import { encodePoint, readPublicHalf } from './public-half.js';
 import { driverCall } from './rv.js';
@@ -15,31 +17,37 @@ import { buildTemplate, type AttributeValues } from './template.js';
 
 const SIGNATURE_BYTES = 64;
 /** Room for any answer: CKR_BUFFER_TOO_SMALL would leave the operation half done. */
-const ANSWER_BYTES = 256;
+const ANSWER_BYTES = 512;
 
-const SIGNS_ONLY = { CKA_SIGN: true, CKA_DERIVE: false } as const;
+/** Algorithm of leaves that can be moved to a token. */
+const IMPORTED = 'ecdsa-p256';
 
 /** @throws AgentError `token.object-exists`, `key.usage` when the token did not keep to the template */
-export function generateSigningKey(session: Pkcs11Session, key: KeyReference): TokenKey {
+export function generateSigningKey(
+  session: Pkcs11Session,
+  key: KeyReference,
+  algorithm: KeyAlgorithm,
+): TokenKey {
   requireFreeName(session, key);
   const name = nameAttributes(key);
+  const { generate, publicTemplate, signsOnly } = KEY_TYPES[algorithm];
   const pair = driverCall('C_GenerateKeyPair', () =>
     session.calls.C_GenerateKeyPair(
       session.handle(),
-      { mechanism: CKM_EC_KEY_PAIR_GEN },
+      { mechanism: generate },
       buildTemplate({
         ...name,
         CKA_TOKEN: true,
         CKA_PRIVATE: false,
         CKA_VERIFY: true,
-        CKA_EC_PARAMS: P256_PARAMS,
+        ...publicTemplate,
       }),
-      buildTemplate({ ...name, CKA_TOKEN: true, CKA_PRIVATE: true, ...KEPT_ON_TOKEN, ...SIGNS_ONLY }),
+      buildTemplate({ ...name, CKA_TOKEN: true, CKA_PRIVATE: true, ...KEPT_ON_TOKEN, ...signsOnly }),
     ),
   );
   return keepOnlyIf(session, [pair.privateKey, pair.publicKey], () => {
-    requireSigningKey(session, pair.privateKey, key);
-    return readPublicHalf(session, key);
+    requireSigningKey(session, pair.privateKey, key, algorithm);
+    return readPublicHalf(session, key, algorithm);
   });
 }
 
@@ -68,7 +76,7 @@ export function importSigningKey(
       CKA_CLASS: CKO_PRIVATE_KEY,
       CKA_PRIVATE: true,
       ...KEPT_ON_TOKEN,
-      ...SIGNS_ONLY,
+      ...KEY_TYPES[IMPORTED].signsOnly,
       CKA_VALUE: value,
     }),
   ];
@@ -83,37 +91,49 @@ export function importSigningKey(
         CKA_EC_POINT: EC_POINT,
       }),
     );
-    const handle = findSigningKey(session, key);
+    const handle = findSigningKey(session, key, IMPORTED);
     proveKey(session, handle, key, spki);
-    return readPublicHalf(session, key);
+    return readPublicHalf(session, key, IMPORTED);
   });
 }
 
 /** Handle of the private key, its attributes checked. @throws AgentError `token.key-missing`, `key.usage` */
-export function findSigningKey(session: Pkcs11Session, key: KeyReference): Handle {
-  const object = findKeyObject(session, key, { CKA_CLASS: CKO_PRIVATE_KEY, CKA_KEY_TYPE: CKK_EC });
-  requireSigningKey(session, object, key);
+export function findSigningKey(session: Pkcs11Session, key: KeyReference, algorithm: KeyAlgorithm): Handle {
+  const { keyType } = KEY_TYPES[algorithm];
+  const object = findKeyObject(session, key, { CKA_CLASS: CKO_PRIVATE_KEY, CKA_KEY_TYPE: keyType });
+  requireSigningKey(session, object, key, algorithm);
   return object;
 }
 
-/** CKM_ECDSA over a digest: r||s. On failure the session may hold half an operation; the caller replaces it. */
+/** CKM_ECDSA over a digest with a P-256 key: r||s. On failure the session may hold half an operation; the caller replaces it. */
 export function signDigest(session: Pkcs11Session, handle: Handle, digest: Buffer): Buffer {
-  driverCall('C_SignInit', () => {
-    session.calls.C_SignInit(session.handle(), { mechanism: CKM_ECDSA }, handle);
+  const signature = signData(session, handle, 'ecdsa', digest);
+  if (signature.length === SIGNATURE_BYTES) return signature;
+  throw new AgentError('token.bad-signature', {
+    message: `C_Sign: the token returned ${signature.length} bytes instead of ${SIGNATURE_BYTES}`,
   });
-  const signature = driverCall('C_Sign', () =>
-    session.calls.C_Sign(session.handle(), digest, Buffer.alloc(ANSWER_BYTES)),
-  );
-  if (signature.length !== SIGNATURE_BYTES) {
-    throw new AgentError('token.bad-signature', {
-      message: `C_Sign: the token returned ${signature.length} bytes instead of ${SIGNATURE_BYTES}`,
-    });
-  }
-  return signature;
 }
 
-function requireSigningKey(session: Pkcs11Session, object: Handle, key: KeyReference): void {
-  requireFlags(session, object, key, 'sign', SIGNS_ONLY);
+/** What the mechanism makes of the data; the keeper verifies it. Failures as with `signDigest`. */
+export function signData(
+  session: Pkcs11Session,
+  handle: Handle,
+  mechanism: SignMechanism,
+  data: Buffer,
+): Buffer {
+  driverCall('C_SignInit', () => {
+    session.calls.C_SignInit(session.handle(), cryptokiMechanism(mechanism), handle);
+  });
+  return driverCall('C_Sign', () => session.calls.C_Sign(session.handle(), data, Buffer.alloc(ANSWER_BYTES)));
+}
+
+function requireSigningKey(
+  session: Pkcs11Session,
+  object: Handle,
+  key: KeyReference,
+  algorithm: KeyAlgorithm,
+): void {
+  requireFlags(session, object, key, 'sign', KEY_TYPES[algorithm].signsOnly);
   if (readFlag(session, object, 'CKA_ALWAYS_AUTHENTICATE') !== true) return;
   // No process keeps a PIN after login, so nobody could answer.
   throw new AgentError('token.unsupported', {
