@@ -20,6 +20,7 @@ import { KeyService } from './key-service.js';
 import { KeyringEditor } from './keyring-editor.js';
 import type { Peer } from './peer.js';
 import { PolicyFile } from './policy-file.js';
+import { PolicyRecord } from './policy-record.js';
 import { PolicyView } from './policy-view.js';
 import { SignPipe } from './sign.js';
 import { UsageBook } from './usage-book.js';
@@ -52,6 +53,7 @@ export class Agent implements Disposable {
   readonly events = new EventBus();
   readonly signing: SignPipe;
   readonly policy: PolicyView;
+  readonly #policyRecord: PolicyRecord;
   readonly #options: AgentOptions;
   readonly #keeper: KeeperLink;
   readonly #keys = new KeyBook();
@@ -78,6 +80,7 @@ export class Agent implements Disposable {
       },
     });
     const policy = new PolicyFile(options.policyFile, options.ownerUid, (problem) => {
+      if (running.agent !== undefined) running.agent.#policyRecord.note();
       running.agent?.events.publish({ event: 'policy', problem: problem?.toData() ?? null });
       if (problem !== undefined) options.note('policy not in force', { reason: problem.message });
     });
@@ -90,6 +93,7 @@ export class Agent implements Disposable {
     const agent = new Agent(options, { keeper, policy, usage, status: hello.status });
     agent.#editor.load();
     agent.#trail.begin(hello.status, hello.pending);
+    agent.#policyRecord.note();
     for (const event of early) agent.#onKeeperEvent(event);
     running.agent = agent;
     return agent;
@@ -127,6 +131,7 @@ export class Agent implements Disposable {
       domain: options.config.domain,
       loaded: () => this.#loaded(),
     });
+    this.#policyRecord = new PolicyRecord(parts.policy, this.#trail);
     this.policy = new PolicyView({ keys: this.#keys, policy: parts.policy, usage: parts.usage });
     this.signing = new SignPipe({
       keeper: parts.keeper,

@@ -60,6 +60,9 @@ export class AuditTrail implements Disposable {
     for (const { order, keyId, messageHash } of lost)
       log.stage({ type: 'unreleased', keyId, hash: messageHash, order });
     if (known) log.stage({ ...start, orders: status.orders.count, ordersHash: status.orders.hash });
+    // The front that saw them begin may have ended before it could say so.
+    for (const { id, token, owner, expiresAt } of status.leases)
+      log.stage({ type: 'act', act: 'lease-found', facts: { lease: id, token, owner, expiresAt } });
     log.flushNow();
     this.#instance = status.instance;
     this.#orders = status.orders;

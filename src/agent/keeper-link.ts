@@ -9,7 +9,6 @@ import {
   encodeOrder,
   FLUSH_AFTER_FRAMES,
   FrameType,
-  MAX_PIPE_FRAME_BYTES,
   type KeeperCalls,
   type KeeperEvent,
   type KeeperMethod,
@@ -17,6 +16,12 @@ import {
   type Signed,
 } from '../keeper/wire.js';
 import { Pipe } from '../platform/pipe.js';
+
+/**
+ * The keeper is trusted, and its greeting lists every order that the front before left without a record: as many as all callers
+ * together may have had in work. Bytes.
+ */
+const MAX_REPLY_BYTES = 512 * 1024 * 1024;
 
 export interface OrderHandlers {
   readonly onSigned: (signed: Signed) => void;
@@ -39,7 +44,7 @@ interface WaitingCall {
 export class KeeperLink {
   readonly #options: KeeperLinkOptions;
   readonly #pipe: Pipe;
-  readonly #decoder = new FrameDecoder(MAX_PIPE_FRAME_BYTES);
+  readonly #decoder = new FrameDecoder(MAX_REPLY_BYTES);
   readonly #orders = new Map<number, OrderHandlers>();
   readonly #calls = new Map<number, WaitingCall>();
   #lastOrder = 0;

@@ -2,6 +2,7 @@
  * The policy in force. Read at start, on SIGHUP and when the file changes; a file with a mistake changes nothing, the
  * mistake is told, and the policy before it stays.
  */
+import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
 import { compilePolicy, type CompiledPolicy } from '../policy/decide.js';
@@ -22,6 +23,7 @@ export class PolicyFile implements Disposable {
   #limits: ReadonlyMap<string, RuleLimits> = new Map();
   #problem: AgentError | undefined;
   #stamp = '';
+  #digest = '';
 
   constructor(path: string, ownerUid: number, onChange: (problem: AgentError | undefined) => void) {
     this.path = path;
@@ -53,6 +55,11 @@ export class PolicyFile implements Disposable {
     return this.#limits.get(rule);
   }
 
+  /** Hex SHA-256 of the text in force; empty while there is none. */
+  get digest(): string {
+    return this.#digest;
+  }
+
   /** Why the file as it stands is not in force. */
   get problem(): AgentError | undefined {
     return this.#problem;
@@ -61,12 +68,14 @@ export class PolicyFile implements Disposable {
   reload(): void {
     this.#stamp = this.#readStamp();
     try {
-      const document = parsePolicy(this.#read(), this.path);
+      const text = this.#read();
+      const document = parsePolicy(text, this.path);
       this.#policy = compilePolicy(document, { ownerUid: this.#ownerUid });
       this.#cache = new DecisionCache(this.#policy);
       this.#limits = new Map(
         document.rules.flatMap(({ id, limits }) => (limits === undefined ? [] : [[id, limits] as const])),
       );
+      this.#digest = createHash('sha256').update(text).digest('hex');
       this.#problem = undefined;
     } catch (thrown) {
       this.#problem = asAgentError(thrown);

@@ -1,7 +1,9 @@
 /** Whom a rule of the policy lets in may sign what the rule says, and nothing that is for the owner. */
+import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connectTo } from '../support/agent-client.js';
 import { actsNamed } from '../support/audit-acts.js';
 import {
   runProgram,
@@ -80,4 +82,24 @@ test('what the owner asks for in vain is in the log as well', async () => {
   const again = await agent.touchstone(['--json', 'token', 'setup', '--pin-file', agent.pinFile]);
   expect(again.stdout).toContain('keyring.exists');
   expect(actsNamed(agent.stateDir, 'setup-refused')).toEqual([{ code: 'keyring.exists' }]);
+});
+
+test('a policy that changed is in the log by its digest, and a lease that outlived its front by its name', async () => {
+  const digest = (): string => createHash('sha256').update(readFileSync(agent.policyFile)).digest('hex');
+  await expect
+    .poll(() => actsNamed(agent.stateDir, 'policy').at(-1)?.['sha256'], { timeout: 10_000 })
+    .toBe(digest());
+  const acts = actsNamed(agent.stateDir, 'policy').length;
+  writeFileSync(agent.policyFile, `${readFileSync(agent.policyFile, 'utf8')}nonsense`);
+  await expect
+    .poll(() => actsNamed(agent.stateDir, 'policy-refused'), { timeout: 10_000 })
+    .toEqual([{ code: 'policy.invalid' }]);
+  expect(actsNamed(agent.stateDir, 'policy')).toHaveLength(acts);
+  const client = await connectTo(agent);
+  const { frontPid, leases } = await client.call('status', {});
+  process.kill(frontPid, 'SIGKILL');
+  await expect
+    .poll(() => actsNamed(agent.stateDir, 'lease-found').map(({ lease }) => lease), { timeout: 10_000 })
+    .toEqual(leases.map(({ id }) => id));
+  client.close();
 });
