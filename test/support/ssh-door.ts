@@ -20,7 +20,7 @@ export const SSH = {
 } as const;
 
 /** Turns a section of touchstone.toml on. */
-export function withSshDoor(toml: string, more = ''): string {
+function withSshDoor(toml: string, more = ''): string {
   return toml.replace('[ssh-agent]\n', `[ssh-agent]\nenabled = true\n${more}`);
 }
 
