@@ -28,7 +28,10 @@ export class AgentError extends Error {
 
   constructor(code: ErrorCode, options: AgentErrorOptions = {}) {
     const row: ErrorRow = ERROR_TABLE[code];
-    super(options.message ?? row.sentence, options.cause === undefined ? undefined : { cause: options.cause });
+    super(
+      options.message ?? row.sentence,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
     this.name = 'AgentError';
     this.code = code;
     this.hint = options.hint ?? row.hint;

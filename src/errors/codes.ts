@@ -30,6 +30,7 @@ function row(sentence: string, hint: string, retry: Retry, exit: ExitStatus, rpc
   return { sentence, hint, retry, exit, rpc };
 }
 
+// prettier-ignore
 export const ERROR_TABLE = {
   // internal
   'internal.unexpected': row('something happened that should be impossible', 'run "touchstone doctor" and report what it prints', 'never', 1, -32603),

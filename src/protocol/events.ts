@@ -5,6 +5,11 @@ export type AgentEvent =
   | { readonly event: 'token'; readonly token: TokenStatusInfo }
   | { readonly event: 'unlocked'; readonly token: string; readonly expiresAt: string }
   | { readonly event: 'locked'; readonly token: string; readonly reason: string }
-  | { readonly event: 'waiting'; readonly id: number | string; readonly token: string; readonly ahead: number }
+  | {
+      readonly event: 'waiting';
+      readonly id: number | string;
+      readonly token: string;
+      readonly ahead: number;
+    }
   | { readonly event: 'policy'; readonly problem: { readonly code: string; readonly message: string } | null }
   | { readonly event: 'stopping' };
