@@ -9,6 +9,7 @@ import type { KeyringAnchor } from '../keys/key-record.js';
 import { isAgentRole } from '../keys/roles.js';
 import type { KeyringFile } from '../state/keyring-file.js';
 import type { PinLedger } from '../state/pin-ledger.js';
+import type { HostTokenInfo } from '../tokenhost/messages.js';
 import { deriveLeaf } from './deriving.js';
 import { FrontLink, type KeeperHandlers } from './front-link.js';
 import { KeyMaking } from './key-making.js';
@@ -199,7 +200,7 @@ export class Keeper {
     },
     'unlock.begin': async ({ token }) => {
       const unit = this.#unitNamed(token ?? this.#defaultToken());
-      const info = await unit.section(() => unit.open());
+      const info = await unit.section(() => this.#found(unit));
       return this.#pins.begin(unit.config.name, info);
     },
     'unlock.finish': async ({ pin, lease, owner, useLastTry }) => {
@@ -221,6 +222,20 @@ export class Keeper {
     }),
     'order.cancel': ({ order }) => ({ cancelled: this.#desk.cancel(order, this.#units.values()) }),
   };
+
+  /** SoftHSM always offers one more slot with a blank token: after the set-up nobody should be asked for a new PIN. */
+  async #found(unit: TokenUnit): Promise<HostTokenInfo> {
+    const seen = await unit.open();
+    if (seen.initialised || this.#anchor === undefined) return seen;
+    // The driver was asked before; the token may have come back since.
+    unit.end();
+    const info = await unit.open();
+    if (info.initialised) return info;
+    unit.end();
+    throw new AgentError('token.absent', {
+      message: `token "${unit.config.name}" is not connected, only a blank one is`,
+    });
+  }
 
   /** Derives and loads a leaf; the front then records it and has the keyring read again. */
   async #derive(fields: KeeperCalls['derive']['params']['fields']): Promise<KeeperCalls['derive']['result']> {

@@ -57,7 +57,9 @@ export class TokenUnit {
     if (this.#loggedIn) return 'unlocked';
     if (this.#reason?.code === 'token.host-crashed' || this.#reason?.code === 'token.timeout')
       return 'degraded';
-    return this.#info === undefined ? 'absent' : 'present';
+    if (this.#info === undefined) return 'absent';
+    // A blank token stands for the configured one only where the agent is to initialise it.
+    return this.#info.initialised || this.config.embedded ? 'present' : 'absent';
   }
 
   status(): TokenStatus {

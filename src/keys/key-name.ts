@@ -27,7 +27,8 @@ export interface KeyName {
  */
 export function parseKeyName(text: string): KeyName {
   const match = GRAMMAR.exec(text);
-  if (match === null) throw invalid('it does not have the form of a key name');
+  if (match === null)
+    throw invalid(text.includes('#') ? 'it does not have the form of a key name' : 'there is no #ROLE in it');
   const [, repository = '', role = '', epoch, algorithm, index] = match;
   checkPart('repository', repository);
   checkPart('role', role);
