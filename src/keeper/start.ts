@@ -1,4 +1,5 @@
 /** Starts a keeper: folders, locks, configuration, socket, front; and the ways it ends. */
+import { secureHeapUsed } from 'node:crypto';
 import { join } from 'node:path';
 import { parseConfig, type Config, type PinSource } from '../config/document.js';
 import { socketPlaces } from '../config/sockets.js';
@@ -34,6 +35,7 @@ const LINE_FEED = 0x0a;
 /** Runs until SIGTERM or SIGINT. @throws AgentError why it cannot start */
 export function startKeeper(start: KeeperStart): void {
   hardenThisProcess();
+  requireSecureHeap();
   const uid = process.getuid?.() ?? 0;
   if (uid === 0 && !start.allowRoot) throw new AgentError('agent.root-refused');
   const logger = createLogger('keeper', start.logLevel ?? logLevelOf(process.env));
@@ -46,6 +48,15 @@ export function startKeeper(start: KeeperStart): void {
     removeAll(sockets);
     throw error;
   }
+}
+
+/** Node goes on with the ordinary heap when it cannot set the secure one up. @throws AgentError `native.hardening` */
+function requireSecureHeap(): void {
+  if (secureHeapUsed().total > 0) return;
+  throw new AgentError('native.hardening', {
+    message: 'keys need the secure heap, and this process has none',
+    hint: 'start the agent with "touchstone agent start"',
+  });
 }
 
 interface Opened {
