@@ -1,10 +1,11 @@
 /** One connection per command: opened, used, closed. */
 import { connectAgent, type AgentClient } from '../client/client.js';
 import type { ConnectOptions } from '../client/connect.js';
+import { serviceUidOf } from '../client/places.js';
 import type { AgentPaths } from '../platform/paths.js';
 import { LIMITS } from '../protocol/limits.js';
 import type { CliContext } from './context.js';
-import { placesOf, serviceUidOf } from './places.js';
+import { placesOf } from './places.js';
 import { packageVersion } from './version.js';
 
 /** Connecting is local: an agent that does not greet within this time hangs. Milliseconds. */

@@ -12,6 +12,8 @@ export interface OwnedFile {
   /** Without the line that says whose it is. */
   readonly content: string;
   readonly mode: number;
+  /** First line of a program, for example `#!/bin/sh`. */
+  readonly interpreter?: string | undefined;
 }
 
 export interface Integration {
@@ -41,7 +43,8 @@ export function integrateFile(
     const text = exists ? `${isDry ? 'would remove' : 'removed'}: ${path}` : 'nothing to undo';
     return { json: { file: path, done: exists && !isDry }, text };
   }
-  const text = `${FIRST_LINE}\n${file.content}`;
+  const interpreter = file.interpreter === undefined ? '' : `${file.interpreter}\n`;
+  const text = `${interpreter}${FIRST_LINE}\n${file.content}`;
   const json = { file: path, content: text, done: !isDry, ...facts };
   if (isDry) return { json, text: `# ${path}\n${text}`.trimEnd() };
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
@@ -54,9 +57,14 @@ export function integrateFile(
 function requireOurs(path: string): boolean {
   const facts = lstatSync(path, { throwIfNoEntry: false });
   if (facts === undefined) return false;
-  if (facts.isFile() && readFileSync(path, 'utf8').startsWith(FIRST_LINE)) return true;
+  if (facts.isFile() && isOurs(readFileSync(path, 'utf8'))) return true;
   throw new AgentError('config.exists', {
     message: `${path} exists and was not written by this program`,
     hint: 'move it away first',
   });
+}
+
+/** Programs begin with the line that names their interpreter. */
+function isOurs(text: string): boolean {
+  return text.replace(/^#![^\n]*\n/, '').startsWith(FIRST_LINE);
 }

@@ -1,5 +1,6 @@
 /** What all `sign` commands share: one connection, one decision, and the public facts of the key that signed. */
 import { signStatements, type Signed } from '../client/signer.js';
+import { isDerivedAlgorithm, type DerivedAlgorithm } from '../crypto/algorithms.js';
 import { ecdsaDerFromRaw } from '../encoding/der.js';
 import { AgentError } from '../errors/agent-error.js';
 import type { KeyInfo } from '../protocol/methods.js';
@@ -42,4 +43,16 @@ export async function signWithKey(
 /** Signatures outside of SSH: DER for ECDSA (what OpenSSL, cosign and DSSE readers take), the bytes themselves for the others. */
 export function encodeSignature(key: KeyInfo, signature: Buffer): Buffer {
   return key.algorithm.startsWith('ecdsa-') ? ecdsaDerFromRaw(signature) : signature;
+}
+
+/**
+ * Algorithm of a key whose signatures every reader of cosign's formats takes.
+ * @throws AgentError key.usage before anything is stored
+ */
+export function requireCosignAlgorithm(key: KeyInfo): DerivedAlgorithm {
+  if (isDerivedAlgorithm(key.algorithm)) return key.algorithm;
+  throw new AgentError('key.usage', {
+    message: `${key.name}: readers of image signatures take no ${key.algorithm}`,
+    hint: 'sign images with a P-256 key; see "touchstone key list"',
+  });
 }

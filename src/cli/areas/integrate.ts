@@ -42,6 +42,17 @@ export const INTEGRATE_COMMANDS: readonly CommandSpec[] = [
     examples: ['touchstone integrate openssl --dry-run', 'touchstone integrate openssl'],
     load: async () => (await import('../commands/integrate-openssl.js')).integrateOpenssl,
   },
+  {
+    path: ['integrate', 'cosign'],
+    summary: 'install the plugin that lets cosign sign with --key touchstone://REPOSITORY',
+    options: [
+      { flags: '--dir <folder>', summary: 'folder on PATH (default ~/.local/bin)' },
+      { flags: '--undo', summary: 'remove what was written' },
+      { flags: '--dry-run', summary: 'print what would be written' },
+    ],
+    examples: ['touchstone integrate cosign --dry-run', 'touchstone integrate cosign --dir ~/bin'],
+    load: async () => (await import('../commands/integrate-cosign.js')).integrateCosign,
+  },
 ];
 
 export const GIT_KEY_COMMANDS: readonly CommandSpec[] = [

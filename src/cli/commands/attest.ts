@@ -10,7 +10,7 @@ import type { CliContext } from '../context.js';
 import { readInput } from '../input-file.js';
 import { predicateTypeOf } from '../predicate-types.js';
 import { openImage } from '../registry-options.js';
-import { encodeSignature, signWithKey } from '../signing.js';
+import { encodeSignature, requireCosignAlgorithm, signWithKey } from '../signing.js';
 
 /** Attests one predicate about one image. */
 export async function attest(context: CliContext, invocation: Invocation): Promise<CommandResult> {
@@ -24,6 +24,7 @@ export async function attest(context: CliContext, invocation: Invocation): Promi
   const body = buildInToto({ name: repositoryName(image.reference), digest, predicateType, predicate });
   const toSign = { kind: `dsse:${IN_TOTO_TYPE}`, payload: pae(IN_TOTO_TYPE, body) };
   const { key, signatures } = await signWithKey(context, options.requiredText('key'), [toSign]);
+  requireCosignAlgorithm(key);
   const signature = encodeSignature(key, signatures[0]?.signature ?? Buffer.alloc(0));
   const spki = Buffer.from(key.publicKey ?? '', 'base64');
   const to = { repository: image.repository, subject, spki };

@@ -1,4 +1,5 @@
 /** `touchstone sign image REGISTRY/NAME`: signs what the registry holds and stores the signature beside it. */
+import type { DerivedAlgorithm } from '../../crypto/algorithms.js';
 import { verifySignature } from '../../crypto/verify.js';
 import { ImageSignature } from '../../images/image-signature.js';
 import { repositoryName } from '../../registry/image-reference.js';
@@ -7,7 +8,7 @@ import type { CliContext } from '../context.js';
 import { writeOutput } from '../output-file.js';
 import { rawSignature } from '../raw-signature.js';
 import { openImage } from '../registry-options.js';
-import { encodeSignature, signWithKey } from '../signing.js';
+import { encodeSignature, requireCosignAlgorithm, signWithKey } from '../signing.js';
 
 /** Signs one image in a registry, in one decision. */
 export async function signRegistryImage(
@@ -24,7 +25,7 @@ export async function signRegistryImage(
   const { key, signatures } = await signWithKey(context, options.requiredText('key'), [simple, statement]);
   const [first, second] = signatures.map((signed) => encodeSignature(key, signed.signature));
   const spki = Buffer.from(key.publicKey ?? '', 'base64');
-  const algorithm = key.algorithm === 'ed25519' ? 'ed25519' : 'ecdsa-p256';
+  const algorithm = requireCosignAlgorithm(key);
   const bundle = await signature.publish(
     { repository: image.repository, subject, spki },
     first ?? Buffer.alloc(0),
@@ -51,7 +52,7 @@ export async function signRegistryImage(
   return { json, text: '' };
 }
 
-function isBy(spki: Buffer, algorithm: 'ecdsa-p256' | 'ed25519', payload: Buffer, stored: Buffer): boolean {
+function isBy(spki: Buffer, algorithm: DerivedAlgorithm, payload: Buffer, stored: Buffer): boolean {
   try {
     return verifySignature(spki, algorithm, payload, rawSignature(algorithm, stored));
   } catch {
