@@ -26,7 +26,7 @@ export interface RawReply {
   readonly params?: { readonly event: string } & Readonly<Record<string, unknown>>;
 }
 
-export interface RawOptions {
+interface RawOptions {
   readonly protocols?: readonly string[];
   readonly headers?: Readonly<Record<string, string>>;
 }
