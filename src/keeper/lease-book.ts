@@ -42,14 +42,23 @@ export class LeaseBook {
   }
 
   open(lease: Lease): void {
-    const wait = Math.min(Math.max(0, lease.grant.expiresAtMs - Date.now()), LONGEST_TIMER_MS);
-    const timer = setTimeout(() => {
-      this.end(lease, 'expired');
-    }, wait);
-    timer.unref();
-    this.#leases.set(lease.id, { lease, timer });
+    this.#arm(lease);
     this.#options.shelf.cover(lease);
     this.#options.onEvent({ event: 'lease-opened', lease: lease.status() });
+  }
+
+  /** A lease may last longer than a timer can wait: then it is armed again. */
+  #arm(lease: Lease): void {
+    const leftMs = Math.max(0, lease.grant.expiresAtMs - Date.now());
+    const timer = setTimeout(
+      () => {
+        if (leftMs > LONGEST_TIMER_MS) this.#arm(lease);
+        else this.end(lease, 'expired');
+      },
+      Math.min(leftMs, LONGEST_TIMER_MS),
+    );
+    timer.unref();
+    this.#leases.set(lease.id, { lease, timer });
   }
 
   /** Ends one lease; the log may be sealed before the audit leaf goes too. */

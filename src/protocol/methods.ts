@@ -80,14 +80,14 @@ export const keyInfoSchema = z.object({
 
 const signRequest = z.strictObject({
   key: keyName,
-  kind: text(256).describe('for example sshsig:file; the bytes must be of this kind'),
+  kind: text(255).describe('for example sshsig:file; the bytes must be of this kind'),
   payload: base64.describe('the exact bytes to sign'),
   scheme: z.enum(RSA_SCHEMES).optional().describe('RSA keys only; default rsa-pkcs1-sha256'),
 });
 
 const leaseParams = {
   keys: z.array(keyName).min(1).max(LIMITS.batch).optional(),
-  kinds: z.array(text(256)).min(1).max(64).optional(),
+  kinds: z.array(text(255)).min(1).max(64).optional(),
   uses: z
     .number()
     .int()
@@ -272,7 +272,7 @@ export const METHODS = {
   ),
   'policy.explain': method(
     'What the policy would decide for a request of the caller, and which rule says so.',
-    z.strictObject({ key: keyName, kind: text(256), uid: z.number().int().min(0).optional() }),
+    z.strictObject({ key: keyName, kind: text(255), uid: z.number().int().min(0).optional() }),
     z.object({
       outcome: z.enum(['allow', 'deny']),
       rule: z.string().nullable(),
