@@ -8,6 +8,8 @@ const DIGEST_INFO: Readonly<Record<HashName, string>> = {
   sha384: '3041300d060960864801650304020205000430',
   sha512: '3051300d060960864801650304020305000440',
 };
+/** The longest of them. */
+export const MAX_DIGEST_INFO_BYTES = 83;
 /** Last byte of an encoded PSS message. */
 const PSS_TRAILER = 0xbc;
 /** Before the digest in what PSS hashes. */
@@ -16,6 +18,18 @@ const PSS_PADDING = Buffer.alloc(8);
 /** What PKCS#1 v1.5 signs of a digest. */
 export function digestInfo(hash: HashName, digest: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(DIGEST_INFO[hash], 'hex'), digest]);
+}
+
+/** The digest in what PKCS#1 v1.5 signs; undefined for every other encoding and every other hash. */
+export function readDigestInfo(
+  bytes: Buffer,
+): { readonly hash: HashName; readonly digest: Buffer } | undefined {
+  for (const hash of ['sha256', 'sha384', 'sha512'] as const) {
+    const digest = bytes.subarray(DIGEST_INFO[hash].length / 2);
+    const isWhole = digest.length * 8 === Number(hash.slice('sha'.length));
+    if (isWhole && digestInfo(hash, digest).equals(bytes)) return { hash, digest };
+  }
+  return undefined;
 }
 
 /** Whether a PKCS#1 v1.5 signature is over this digest. */

@@ -8,6 +8,7 @@ import {
   CLIENT_MODULE,
   DOOR_KEY,
   DOOR_KEY_URI,
+  opensslConfiguration,
   startPkcs11Agent,
   type Pkcs11Agent,
 } from '../support/pkcs11-agent.js';
@@ -41,15 +42,6 @@ afterAll(async () => {
   await door.agent[Symbol.asyncDispose]();
   folder[Symbol.dispose]();
 });
-
-function opensslConfiguration(): string {
-  return [
-    'openssl_conf = init',
-    ...['[init]', 'engines = engines', '[engines]', 'pkcs11 = pkcs11'],
-    ...['[pkcs11]', 'engine_id = pkcs11', `MODULE_PATH = ${CLIENT_MODULE}`, 'init = 0'],
-    ...['[req]', 'distinguished_name = name', 'prompt = no', '[name]', 'CN = app.example', ''],
-  ].join('\n');
-}
 
 /** Runs a program that has to succeed, in the folder of the test. */
 async function must(program: string, argv: readonly string[]): Promise<CommandResult> {

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AgentError } from '../../src/errors/agent-error.js';
+import { spkiFromRaw } from '../../src/crypto/public-key.js';
 import { Application } from '../../src/endpoints/pkcs11/application.js';
 import { answerCall } from '../../src/endpoints/pkcs11/call-handlers.js';
 import { CertificateFolder } from '../../src/endpoints/pkcs11/certificate-folder.js';
@@ -15,10 +16,14 @@ import { leafRecord } from '../support/software-keyring.js';
 
 const HEADER_BYTES = 12;
 
-/** An application with one key in view, whose signatures never come. */
+/** An application with a P-256 and an RSA key in view, whose signatures never come. */
 function application(): Application {
-  const record = leafRecord();
-  const shelf = new KeyShelf({ blindKeys: () => [record] }, new CertificateFolder('/nonexistent'));
+  const modulus = spkiFromRaw('rsa-3072', Buffer.alloc(384, 0xff)).toString('base64');
+  const records = [
+    leafRecord(),
+    { ...leafRecord(), algorithm: 'rsa-3072', keyId: '11'.repeat(32), publicKey: modulus } as const,
+  ];
+  const shelf = new KeyShelf({ blindKeys: () => records }, new CertificateFolder('/nonexistent'));
   const peer = { uid: 1, gid: 1, pid: 1, socket: '/nonexistent/pkcs11.sock' };
   const made = new Application({ signing: { submit: () => undefined }, shelf, peer });
   made.isInitialized = true;
@@ -28,7 +33,30 @@ function application(): Application {
 
 /** Numbers that mean something to the calls: sessions, slots, objects, classes, attribute types, lengths. */
 const interesting = fc.oneof(
-  fc.constantFrom(0, 1, 2, 3, 4, 8, 9, 10, 11, 64, 256, 0x102, 0x103, 0x1041, 0x1044, 0x180, 0x40000211),
+  fc.constantFrom(
+    0,
+    1,
+    2,
+    3,
+    4,
+    8,
+    9,
+    10,
+    11,
+    13,
+    18,
+    19,
+    64,
+    256,
+    0x102,
+    0x103,
+    0x1041,
+    0x1044,
+    0x40,
+    0x120,
+    0x180,
+    0x40000211,
+  ),
   fc.constantFrom(0x7fffffff, 0xffffffff),
   fc.nat(),
 );

@@ -1,4 +1,4 @@
-/** "p11-kit server" over a SoftHSM token with one P-256 key pair: what our door is compared with. */
+/** "p11-kit server" over a SoftHSM token with one key pair per key type: what our door is compared with. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,24 +21,21 @@ export class P11KitServer implements AsyncDisposable {
     this.socket = join(folder, 'p11.sock');
   }
 
-  static async start(): Promise<P11KitServer> {
+  /** @param keyTypes as pkcs11-tool writes them */
+  static async start(keyTypes: readonly string[] = ['EC:prime256v1']): Promise<P11KitServer> {
     const store = new SoftHsmStore('oracle');
     const folder = mkdtempSync(join(tmpdir(), 'touchstone-p11-'));
     const environment = { ...process.env, ...store.environment };
-    execFileSync(
-      'pkcs11-tool',
-      [
-        '--module',
-        SOFTHSM_MODULE,
-        '--login',
-        '--pin',
-        PIN,
-        '--keypairgen',
-        '--key-type',
-        'EC:prime256v1',
-      ].concat(['--id', '01', '--label', 'oracle', '--usage-sign']),
-      { env: environment, stdio: 'pipe' },
-    );
+    for (const [at, keyType] of keyTypes.entries()) {
+      execFileSync(
+        'pkcs11-tool',
+        [
+          ...['--module', SOFTHSM_MODULE, '--login', '--pin', PIN, '--keypairgen', '--key-type', keyType],
+          ...['--id', `0${at + 1}`, '--label', 'oracle', '--usage-sign'],
+        ],
+        { env: environment, stdio: 'pipe' },
+      );
+    }
     const child = spawn(
       'p11-kit',
       ['server', '--foreground', '--provider', SOFTHSM_MODULE, '--name', join(folder, 'p11.sock')].concat([

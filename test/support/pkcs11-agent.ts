@@ -46,3 +46,13 @@ export async function startPkcs11Agent(
     throw failure;
   }
 }
+
+/** openssl.cnf with the pkcs11 engine on the client module, and a name for requests. */
+export function opensslConfiguration(): string {
+  return [
+    'openssl_conf = init',
+    ...['[init]', 'engines = engines', '[engines]', 'pkcs11 = pkcs11'],
+    ...['[pkcs11]', 'engine_id = pkcs11', `MODULE_PATH = ${CLIENT_MODULE}`, 'init = 0'],
+    ...['[req]', 'distinguished_name = name', 'prompt = no', '[name]', 'CN = app.example', ''],
+  ].join('\n');
+}

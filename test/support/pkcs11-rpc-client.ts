@@ -117,14 +117,31 @@ export class Pkcs11RpcClient {
     return { length, wire, rv: answer.ulong() };
   }
 
-  async signInit(session: number, mechanism: number, key: number): Promise<void> {
-    await this.call('SignInit', (args) => args.ulong(session).u32(mechanism).u32(NULL_POINTER).ulong(key));
+  /** @param parameter of the mechanism, as three numbers for PSS */
+  async signInit(
+    session: number,
+    mechanism: number,
+    key: number,
+    parameter?: readonly number[],
+  ): Promise<void> {
+    await this.call('SignInit', (args) => {
+      args.ulong(session).u32(mechanism);
+      if (parameter === undefined) args.u32(NULL_POINTER);
+      for (const value of parameter ?? []) args.ulong(value);
+      return args.ulong(key);
+    });
   }
 
   /** SignInit and Sign. */
-  async sign(session: number, mechanism: number, key: number, data: Buffer): Promise<Buffer> {
-    await this.signInit(session, mechanism, key);
-    const answer = await this.call('Sign', (args) => args.ulong(session).byteArray(data).u32(256));
+  async sign(
+    session: number,
+    mechanism: number,
+    key: number,
+    data: Buffer,
+    parameter?: readonly number[],
+  ): Promise<Buffer> {
+    await this.signInit(session, mechanism, key, parameter);
+    const answer = await this.call('Sign', (args) => args.ulong(session).byteArray(data).u32(512));
     return answer.byteArray();
   }
 

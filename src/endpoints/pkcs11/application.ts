@@ -12,11 +12,10 @@ import { CKR } from './cryptoki.js';
 import type { KeyObject } from './key-objects.js';
 import type { KeyShelf, ObjectView } from './key-shelf.js';
 import { Session } from './session.js';
+import type { DigestToSign } from './sign-input.js';
 
 /** Sessions that one application may have open; ours. */
 export const MAX_SESSIONS = 256;
-/** r||s of P-256. */
-export const SIGNATURE_BYTES = 64;
 
 export interface ApplicationOptions {
   readonly signing: Pick<Agent['signing'], 'submit'>;
@@ -73,11 +72,11 @@ export class Application {
   }
 
   /** Orders the signature of a bare digest; `room` is what the caller has for it. */
-  sign(key: KeyObject, digest: Buffer, room: number): Promise<Answer> {
+  sign(key: KeyObject, { digest, scheme }: DigestToSign, room: number): Promise<Answer> {
     return new Promise((resolve) => {
       this.#job = this.#options.signing.submit({
         peer: this.#options.peer,
-        requests: [{ key: key.keyName, kind: 'digest', payload: digest.toString('base64') }],
+        requests: [{ key: key.keyName, kind: 'digest', payload: digest.toString('base64'), scheme }],
         timeoutMs: LIMITS.defaultDeadlineMs,
         onDone: ({ signatures: [signed] }) => {
           this.#job = undefined;

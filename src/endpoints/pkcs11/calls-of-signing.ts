@@ -1,11 +1,13 @@
 /** Signing (PKCS#11 v2.40 section 5.11). Whatever the mechanism, the agent sees a digest: every one of these is a blind request. */
+import { ALGORITHMS } from '../../crypto/algorithms.js';
 import { DONE, failed, hasRoom, values, type Answer } from './answer.js';
-import { SIGNATURE_BYTES, type Application } from './application.js';
+import type { Application } from './application.js';
 import type { CallHandler } from './call.js';
 import { inSession } from './calls-of-session.js';
 import { CKO, CKR } from './cryptoki.js';
-import type { Session } from './session.js';
-import { SIGN_MECHANISMS, SignInput } from './sign-input.js';
+import type { Session, SignOperation } from './session.js';
+import { SignInput } from './sign-input.js';
+import { fitsKey, parameterHash, SIGN_MECHANISMS } from './sign-mechanisms.js';
 
 export const signInit: CallHandler = (application, args) => {
   const handle = args.ulong();
@@ -18,12 +20,15 @@ export const signInit: CallHandler = (application, args) => {
       return DONE;
     }
     if (session.signing !== undefined) return failed(CKR.OPERATION_ACTIVE);
-    if (!SIGN_MECHANISMS.includes(mechanism.type)) return failed(CKR.MECHANISM_INVALID);
-    if (!isNoParameter(mechanism.parameter)) return failed(CKR.MECHANISM_PARAM_INVALID);
+    const known = SIGN_MECHANISMS.get(mechanism.type);
+    if (known === undefined) return failed(CKR.MECHANISM_INVALID);
+    const hash = parameterHash(known, mechanism.parameter);
+    if (hash === undefined) return failed(CKR.MECHANISM_PARAM_INVALID);
     const key = application.object(keyHandle);
     if (key === undefined) return failed(CKR.KEY_HANDLE_INVALID);
     if (key.class !== CKO.PRIVATE_KEY) return failed(CKR.KEY_FUNCTION_NOT_PERMITTED);
-    session.signing = { key, input: new SignInput(mechanism.type) };
+    if (!fitsKey(known, key.algorithm)) return failed(CKR.KEY_TYPE_INCONSISTENT);
+    session.signing = { key, input: new SignInput(key.algorithm, known, hash) };
     return DONE;
   });
 };
@@ -37,7 +42,7 @@ export const sign: CallHandler = (application, args) => {
     const { signing } = session;
     if (signing === undefined) return failed(CKR.OPERATION_NOT_INITIALIZED);
     if (signing.input.isStarted) return failed(CKR.OPERATION_ACTIVE);
-    if (!hasRoom(room, SIGNATURE_BYTES)) return sizeOfSignature();
+    if (!hasRoom(room, signatureBytes(signing))) return sizeOfSignature(signing);
     signing.input.add(data);
     return finish(application, session, room);
   });
@@ -59,31 +64,30 @@ export const signFinal: CallHandler = (application, args) => {
   const room = args.room();
   args.end();
   return inSession(application, handle, (session) => {
-    if (session.signing === undefined) return failed(CKR.OPERATION_NOT_INITIALIZED);
-    if (!hasRoom(room, SIGNATURE_BYTES)) return sizeOfSignature();
+    const { signing } = session;
+    if (signing === undefined) return failed(CKR.OPERATION_NOT_INITIALIZED);
+    if (!hasRoom(room, signatureBytes(signing))) return sizeOfSignature(signing);
     return finish(application, session, room);
   });
 };
 
 const ULONG_BYTES = 8;
-const NULL_POINTER = 0xffffffff;
 
 /** The operation stays active: the caller comes again with room. */
-function sizeOfSignature(): Answer {
+function sizeOfSignature(signing: SignOperation): Answer {
   return values((writer) => {
-    writer.count(SIGNATURE_BYTES);
+    writer.count(signatureBytes(signing));
   });
+}
+
+function signatureBytes({ key }: SignOperation): number {
+  return ALGORITHMS[key.algorithm].signatureBytes;
 }
 
 function finish(application: Application, session: Session, room: number): Answer | Promise<Answer> {
   const { signing } = session;
   session.signing = undefined;
-  const digest = signing?.input.digest();
-  if (signing === undefined || digest === undefined) return failed(CKR.DATA_LEN_RANGE);
-  return application.sign(signing.key, digest, room);
-}
-
-/** p11-kit writes nothing from 0.25 on, and a null pointer before. */
-function isNoParameter(parameter: Buffer): boolean {
-  return parameter.length === 0 || (parameter.length === 4 && parameter.readUInt32BE(0) === NULL_POINTER);
+  if (signing === undefined) return failed(CKR.OPERATION_NOT_INITIALIZED);
+  const input = signing.input.end();
+  return typeof input === 'number' ? failed(input) : application.sign(signing.key, input, room);
 }

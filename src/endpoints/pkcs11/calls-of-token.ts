@@ -3,7 +3,7 @@ import { DONE, failed, numbersFor, values } from './answer.js';
 import type { CallHandler } from './call.js';
 import { CKF, CKR, UNAVAILABLE } from './cryptoki.js';
 import { MAX_SESSIONS } from './application.js';
-import { SIGN_MECHANISMS } from './sign-input.js';
+import { SIGN_MECHANISMS, type SignMechanism } from './sign-mechanisms.js';
 
 export const SLOT_ID = 1;
 const MANUFACTURER = 'Touchstone';
@@ -14,10 +14,13 @@ const CRYPTOKI_VERSION = [2, 40] as const;
 const OUR_VERSION = [1, 0] as const;
 /** Fixed text that the client module opens with. */
 const HANDSHAKE = Buffer.from('PRIVATE-GNOME-KEYRING-PKCS11-PROTOCOL-V-1', 'latin1');
-/** Key size of P-256, bits. */
-const KEY_BITS = 256;
 const TOKEN_FLAGS = CKF.RNG | CKF.WRITE_PROTECTED | CKF.USER_PIN_INITIALIZED | CKF.TOKEN_INITIALIZED;
-const MECHANISM_FLAGS = CKF.SIGN | CKF.EC_F_P | CKF.EC_NAMEDCURVE | CKF.EC_UNCOMPRESS;
+/** Shortest and longest key in bits, and flags. */
+const MECHANISM_INFO: Readonly<Record<SignMechanism['family'], readonly [number, number, number]>> = {
+  ecdsa: [256, 384, CKF.SIGN | CKF.EC_F_P | CKF.EC_NAMEDCURVE | CKF.EC_UNCOMPRESS],
+  'rsa-pkcs1': [3072, 3072, CKF.SIGN],
+  'rsa-pss': [3072, 3072, CKF.SIGN],
+};
 const DONT_BLOCK = 1;
 
 export const initialize: CallHandler = (application, args) => {
@@ -90,7 +93,7 @@ export const getMechanismList: CallHandler = (_application, args) => {
   const slot = args.ulong();
   const room = args.room();
   args.end();
-  return slot === SLOT_ID ? numbersFor(room, SIGN_MECHANISMS) : failed(CKR.SLOT_ID_INVALID);
+  return slot === SLOT_ID ? numbersFor(room, [...SIGN_MECHANISMS.keys()]) : failed(CKR.SLOT_ID_INVALID);
 };
 
 export const getMechanismInfo: CallHandler = (_application, args) => {
@@ -98,9 +101,11 @@ export const getMechanismInfo: CallHandler = (_application, args) => {
   const mechanism = args.ulong();
   args.end();
   if (slot !== SLOT_ID) return failed(CKR.SLOT_ID_INVALID);
-  if (!SIGN_MECHANISMS.includes(mechanism)) return failed(CKR.MECHANISM_INVALID);
+  const known = SIGN_MECHANISMS.get(mechanism);
+  if (known === undefined) return failed(CKR.MECHANISM_INVALID);
+  const [shortest, longest, flags] = MECHANISM_INFO[known.family];
   return values((writer) => {
-    writer.ulong(KEY_BITS).ulong(KEY_BITS).ulong(MECHANISM_FLAGS);
+    writer.ulong(shortest).ulong(longest).ulong(flags);
   });
 };
 

@@ -10,6 +10,7 @@ export const CKR = {
   NO_EVENT: 0x8,
   ATTRIBUTE_SENSITIVE: 0x11,
   ATTRIBUTE_TYPE_INVALID: 0x12,
+  DATA_INVALID: 0x20,
   DATA_LEN_RANGE: 0x21,
   DEVICE_ERROR: 0x30,
   DEVICE_MEMORY: 0x31,
@@ -67,6 +68,15 @@ export const CKA = {
   DERIVE: 0x10c,
   START_DATE: 0x110,
   END_DATE: 0x111,
+  MODULUS: 0x120,
+  MODULUS_BITS: 0x121,
+  PUBLIC_EXPONENT: 0x122,
+  PRIVATE_EXPONENT: 0x123,
+  PRIME_1: 0x124,
+  PRIME_2: 0x125,
+  EXPONENT_1: 0x126,
+  EXPONENT_2: 0x127,
+  COEFFICIENT: 0x128,
   PUBLIC_KEY_INFO: 0x129,
   EXTRACTABLE: 0x162,
   LOCAL: 0x163,
@@ -86,17 +96,29 @@ export const CKA = {
   ALLOWED_MECHANISMS: 0x40000600,
 } as const;
 
-export const CKK_EC = 3;
+export const CKK = { RSA: 0, EC: 3 } as const;
 export const CKC_X_509 = 0;
 
 export const CKM = {
-  RSA_PKCS_OAEP: 0x9,
+  RSA_PKCS: 0x1,
   RSA_PKCS_PSS: 0xd,
+  SHA256_RSA_PKCS: 0x40,
+  SHA384_RSA_PKCS: 0x41,
+  SHA512_RSA_PKCS: 0x42,
+  SHA256_RSA_PKCS_PSS: 0x43,
+  SHA384_RSA_PKCS_PSS: 0x44,
+  SHA512_RSA_PKCS_PSS: 0x45,
+  SHA256: 0x250,
+  SHA384: 0x260,
+  SHA512: 0x270,
   ECDSA: 0x1041,
   ECDSA_SHA256: 0x1044,
   ECDSA_SHA384: 0x1045,
   ECDSA_SHA512: 0x1046,
 } as const;
+
+/** Mask generation functions, in parameters of PSS. */
+export const CKG = { MGF1_SHA256: 2, MGF1_SHA384: 3, MGF1_SHA512: 4 } as const;
 
 /** Flags of slot, token, session and mechanism. */
 export const CKF = {

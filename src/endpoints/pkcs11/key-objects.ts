@@ -1,10 +1,10 @@
 /** The PKCS#11 objects of one key: private key, public key and, where there is one, certificate, with equal id and label. */
 import { createHash } from 'node:crypto';
-import { rawFromSpki } from '../../crypto/public-key.js';
 import { keyNameOf } from '../../keys/key-name.js';
 import type { LeafRecord } from '../../keys/key-record.js';
-import { CKA, CKC_X_509, CKK_EC, CKO, UNAVAILABLE } from './cryptoki.js';
+import { CKA, CKC_X_509, CKO, UNAVAILABLE } from './cryptoki.js';
 import type { KeyCertificate } from './certificate-folder.js';
+import { keyValues, type DoorAlgorithm } from './door-algorithms.js';
 import { wireForm, type RpcAttribute } from './rpc-attribute.js';
 
 /** A value before it is put in wire form. */
@@ -15,22 +15,32 @@ export interface KeyObject {
   /** The key it belongs to, as the pipe names it. */
   readonly keyName: string;
   readonly keyId: string;
+  readonly algorithm: DoorAlgorithm;
   readonly attributes: ReadonlyMap<number, RpcAttribute>;
 }
 
-/** OID 1.2.840.10045.3.1.7 (RFC 5480). */
-const P256_PARAMS = Buffer.from('06082a8648ce3d030107', 'hex');
-const OCTET_STRING = 0x04;
-const EMPTY = Buffer.alloc(0);
-
-/** Attributes that exist and are never shown (CKA_VALUE is the private scalar). */
-export function isSensitive(object: KeyObject, type: number): boolean {
-  return object.class === CKO.PRIVATE_KEY && type === CKA.VALUE;
+/** A key that can stand here. */
+interface DoorRecord extends LeafRecord {
+  readonly algorithm: DoorAlgorithm;
 }
 
-/** @param record of algorithm ecdsa-p256 */
+const EMPTY = Buffer.alloc(0);
+
+/** Attributes that exist and are never shown. */
+export function isSensitive({ class: objectClass, algorithm }: KeyObject, type: number): boolean {
+  return (
+    objectClass === CKO.PRIVATE_KEY && (algorithm === 'rsa-3072' ? RSA_SECRETS : EC_SECRETS).includes(type)
+  );
+}
+
+const EC_SECRETS: readonly number[] = [CKA.VALUE];
+const RSA_SECRETS: readonly number[] = [
+  ...[CKA.PRIVATE_EXPONENT, CKA.PRIME_1, CKA.PRIME_2],
+  ...[CKA.EXPONENT_1, CKA.EXPONENT_2, CKA.COEFFICIENT],
+];
+
 export function keyObjects(
-  record: LeafRecord,
+  record: DoorRecord,
   certificate: KeyCertificate | undefined,
 ): readonly KeyObject[] {
   const spki = Buffer.from(record.publicKey, 'base64');
@@ -41,10 +51,10 @@ export function keyObjects(
     [CKA.START_DATE, EMPTY],
     [CKA.END_DATE, EMPTY],
   ];
+  const ofKey = keyValues(record.algorithm, spki);
   const key: readonly [number, Value][] = [
     ...named,
-    [CKA.KEY_TYPE, CKK_EC],
-    [CKA.EC_PARAMS, P256_PARAMS],
+    ...ofKey.both,
     [CKA.PUBLIC_KEY_INFO, spki],
     [CKA.DERIVE, false],
     [CKA.LOCAL, false],
@@ -52,7 +62,7 @@ export function keyObjects(
   ];
   const objects = [
     keyObject(record, CKO.PRIVATE_KEY, [...key, ...PRIVATE_KEY]),
-    keyObject(record, CKO.PUBLIC_KEY, [...key, ...PUBLIC_KEY, [CKA.EC_POINT, pointOf(spki)]]),
+    keyObject(record, CKO.PUBLIC_KEY, [...key, ...PUBLIC_KEY, ...ofKey.publicKey]),
   ];
   if (certificate === undefined) return objects;
   return [
@@ -98,7 +108,8 @@ function certificateValues(certificate: KeyCertificate): readonly [number, Value
   ];
 }
 
-function keyObject(record: LeafRecord, objectClass: number, values: readonly [number, Value][]): KeyObject {
+function keyObject(record: DoorRecord, objectClass: number, values: readonly [number, Value][]): KeyObject {
+  const { algorithm, keyId } = record;
   const all: readonly [number, Value][] = [
     [CKA.CLASS, objectClass],
     [CKA.TOKEN, true],
@@ -110,7 +121,7 @@ function keyObject(record: LeafRecord, objectClass: number, values: readonly [nu
     ...values,
   ];
   const attributes = new Map(all.map(([type, value]) => [type, attribute(type, value)]));
-  return { class: objectClass, keyName: keyNameOf(record), keyId: record.keyId, attributes };
+  return { class: objectClass, keyName: keyNameOf(record), keyId, algorithm, attributes };
 }
 
 function attribute(type: number, value: Value): RpcAttribute {
@@ -131,10 +142,4 @@ function counted(type: number, bytes: Uint8Array): RpcAttribute {
   wire.writeUInt32BE(bytes.length);
   wire.set(bytes, 4);
   return { type, length: bytes.length, wire };
-}
-
-/** CKA_EC_POINT: the uncompressed point inside a DER OCTET STRING. */
-function pointOf(spki: Buffer): Buffer {
-  const { raw } = rawFromSpki(spki);
-  return Buffer.concat([Buffer.from([OCTET_STRING, raw.length]), raw]);
 }

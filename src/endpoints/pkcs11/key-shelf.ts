@@ -3,6 +3,7 @@ import type { Agent } from '../../agent/agent.js';
 import type { Peer } from '../../agent/peer.js';
 import type { LeafRecord } from '../../keys/key-record.js';
 import type { CertificateFolder, KeyCertificate } from './certificate-folder.js';
+import { isDoorAlgorithm } from './door-algorithms.js';
 import { keyObjects, type KeyObject } from './key-objects.js';
 
 /** Objects by handle. */
@@ -30,17 +31,19 @@ export class KeyShelf {
 
   /** What the policy lets this caller use now, of the algorithms that travel here. */
   viewOf(peer: Peer): ObjectView {
-    const keys = this.#policy.blindKeys(peer).filter(({ algorithm }) => algorithm === 'ecdsa-p256');
-    return new Map(keys.flatMap((record) => this.#objectsOf(record)));
+    return new Map(this.#policy.blindKeys(peer).flatMap((record) => this.#objectsOf(record)));
   }
 
   #objectsOf(record: LeafRecord): readonly (readonly [number, KeyObject])[] {
-    const { keyId } = record;
+    const { keyId, algorithm } = record;
+    if (!isDoorAlgorithm(algorithm)) return [];
     const certificate = this.#certificates.find(keyId);
     const known = this.#shelved.get(keyId);
     if (known?.record === record && known.certificate === certificate) return known.objects;
     const first = this.#firstHandle(keyId);
-    const objects = keyObjects(record, certificate).map((object) => [first + object.class, object] as const);
+    const objects = keyObjects({ ...record, algorithm }, certificate).map(
+      (object) => [first + object.class, object] as const,
+    );
     this.#shelved.set(keyId, { record, certificate, objects });
     return objects;
   }

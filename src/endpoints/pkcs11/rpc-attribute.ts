@@ -21,7 +21,7 @@ export type WireForm = 'byte' | 'ulong' | 'attributes' | 'mechanisms' | 'bytes';
 /** Numbers of attributes that no object here has, but that may stand in a template. */
 const OTHER_BYTES = [0x107, 0x10d, 0x201, 0x301, 0x302, 0x407] as const;
 const OTHER_ULONGS = [
-  0x88, 0x121, 0x133, 0x134, 0x160, 0x161, 0x300, 0x400, 0x401, 0x402, 0x403, 0x404, 0x406, 0x500,
+  0x88, 0x133, 0x134, 0x160, 0x161, 0x300, 0x400, 0x401, 0x402, 0x403, 0x404, 0x406, 0x500,
 ] as const;
 
 const FORMS: ReadonlyMap<number, WireForm> = new Map<number, WireForm>([
@@ -50,9 +50,14 @@ const FORMS: ReadonlyMap<number, WireForm> = new Map<number, WireForm>([
     CKA.ALWAYS_AUTHENTICATE,
     CKA.WRAP_WITH_TRUSTED,
   ].map((type) => [type, 'byte'] as const),
-  ...[CKA.CLASS, CKA.CERTIFICATE_TYPE, CKA.CERTIFICATE_CATEGORY, CKA.KEY_TYPE, CKA.KEY_GEN_MECHANISM].map(
-    (type) => [type, 'ulong'] as const,
-  ),
+  ...[
+    CKA.CLASS,
+    CKA.CERTIFICATE_TYPE,
+    CKA.CERTIFICATE_CATEGORY,
+    CKA.KEY_TYPE,
+    CKA.KEY_GEN_MECHANISM,
+    CKA.MODULUS_BITS,
+  ].map((type) => [type, 'ulong'] as const),
   [CKA.WRAP_TEMPLATE, 'attributes'],
   [CKA.UNWRAP_TEMPLATE, 'attributes'],
   [CKA.DERIVE_TEMPLATE, 'attributes'],

@@ -1,34 +1,39 @@
 /**
- * The bytes of one signing operation on their way to 32 bytes of digest. ECDSA takes the leftmost bits of a longer digest (FIPS 186-5
- * section 6.4.1); a shorter one is refused, SHA-1 among them.
+ * The bytes of one signing operation on their way to the one digest that the key signs. For ECDSA a digest is a number (FIPS 186-5 section
+ * 6.4.1): of one that is longer than the curve the leftmost bits count, one that is shorter gets zeros in front. SHA-1 is refused, and
+ * for RSA everything that is not a digest of SHA-2 in its proper form.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { CKM } from './cryptoki.js';
+import type { HashName, RsaScheme } from '../../crypto/algorithms.js';
+import { MAX_DIGEST_INFO_BYTES, readDigestInfo } from '../../crypto/rsa-digest.js';
+import { digestBytes } from '../../crypto/verify.js';
+import { CKR } from './cryptoki.js';
+import type { DoorAlgorithm } from './door-algorithms.js';
+import type { SignMechanism } from './sign-mechanisms.js';
 
-const DIGEST_BYTES = 32;
+export interface DigestToSign {
+  readonly digest: Buffer;
+  readonly scheme?: RsaScheme | undefined;
+}
+
 /** Of the digests that callers bring themselves: SHA-256, SHA-384, SHA-512. */
 const BARE_DIGEST_BYTES: readonly number[] = [32, 48, 64];
-const MAX_BARE_BYTES = 64;
-
-const HASHES: ReadonlyMap<number, string> = new Map([
-  [CKM.ECDSA_SHA256, 'sha256'],
-  [CKM.ECDSA_SHA384, 'sha384'],
-  [CKM.ECDSA_SHA512, 'sha512'],
-]);
-
-/** Mechanisms of P-256 keys, in the order they are listed. */
-export const SIGN_MECHANISMS: readonly number[] = [CKM.ECDSA, ...HASHES.keys()];
 
 export class SignInput {
+  readonly #algorithm: DoorAlgorithm;
+  readonly #family: SignMechanism['family'];
+  readonly #hashName: HashName | null;
   readonly #hash: Hash | undefined;
   #bare: Buffer = Buffer.alloc(0);
   #isTooLong = false;
   #isStarted = false;
 
-  /** @param mechanism one of `SIGN_MECHANISMS` */
-  constructor(mechanism: number) {
-    const name = HASHES.get(mechanism);
-    this.#hash = name === undefined ? undefined : createHash(name);
+  /** @param parameterHash of PSS */
+  constructor(algorithm: DoorAlgorithm, { family, hashes }: SignMechanism, parameterHash: HashName | null) {
+    this.#algorithm = algorithm;
+    this.#family = family;
+    this.#hashName = hashes ?? parameterHash;
+    this.#hash = hashes === undefined ? undefined : createHash(hashes);
   }
 
   /** True after a first part. */
@@ -42,14 +47,31 @@ export class SignInput {
       this.#hash.update(part);
       return;
     }
-    this.#isTooLong ||= this.#bare.length + part.length > MAX_BARE_BYTES;
+    this.#isTooLong ||= this.#bare.length + part.length > MAX_DIGEST_INFO_BYTES;
     if (!this.#isTooLong) this.#bare = Buffer.concat([this.#bare, part]);
   }
 
-  /** 32 bytes to sign, or undefined when what came is no digest. Ends the input. */
-  digest(): Buffer | undefined {
+  /** Ends the input: what to sign, or the return value of PKCS#11 for what is no digest. */
+  end(): DigestToSign | number {
     const digest = this.#hash?.digest() ?? this.#bare;
-    if (this.#isTooLong || !BARE_DIGEST_BYTES.includes(digest.length)) return undefined;
-    return digest.subarray(0, DIGEST_BYTES);
+    if (this.#isTooLong) return CKR.DATA_LEN_RANGE;
+    if (this.#family === 'ecdsa') return this.#forCurve(digest);
+    if (this.#family === 'rsa-pkcs1' && this.#hash === undefined) return fromDigestInfo(digest);
+    const hash = this.#hashName;
+    if (hash === null) return CKR.MECHANISM_PARAM_INVALID;
+    const scheme = `${this.#family}-${hash}` as const;
+    return digest.length === digestBytes(this.#algorithm, scheme) ? { digest, scheme } : CKR.DATA_LEN_RANGE;
   }
+
+  #forCurve(digest: Buffer): DigestToSign | number {
+    const length = digestBytes(this.#algorithm) ?? 0;
+    if (!BARE_DIGEST_BYTES.includes(digest.length)) return CKR.DATA_LEN_RANGE;
+    const zeros = Buffer.alloc(Math.max(0, length - digest.length));
+    return { digest: Buffer.concat([zeros, digest]).subarray(0, length) };
+  }
+}
+
+function fromDigestInfo(bytes: Buffer): DigestToSign | number {
+  const info = readDigestInfo(bytes);
+  return info === undefined ? CKR.DATA_INVALID : { digest: info.digest, scheme: `rsa-pkcs1-${info.hash}` };
 }
