@@ -3,6 +3,7 @@
  * inherited from systemd.
  */
 import {
+  chmodSync,
   closeSync,
   constants,
   ftruncateSync,
@@ -20,6 +21,7 @@ import { ensurePrivateFolder } from '../platform/store/private-folder.js';
 import { listenFds } from '../platform/systemd.js';
 
 const BACKLOG = 128;
+const SHARED_MODE = 0o666;
 
 export interface ListeningSocket extends SocketPlace {
   readonly fd: number;
@@ -29,18 +31,20 @@ export interface ListeningSocket extends SocketPlace {
 
 /**
  * Opens every socket, or none.
+ * @param shared other uids may connect; who is let in is decided for each connection by what the kernel says
  * @throws AgentError `agent.already-running`, `agent.socket-directory`, `agent.socket-path`, `native.call`
  */
 export function openSockets(
   places: readonly SocketPlace[],
   env: NodeJS.ProcessEnv,
+  shared: boolean,
 ): readonly ListeningSocket[] {
   const [inherited] = listenFds(env, process.pid);
   const opened: ListeningSocket[] = [];
   try {
     for (const place of places) {
       const fd = place.name === 'control' ? inherited : undefined;
-      opened.push(fd === undefined ? openSocket(place) : { ...place, fd, remove: () => undefined });
+      opened.push(fd === undefined ? openSocket(place, shared) : { ...place, fd, remove: () => undefined });
     }
   } catch (error) {
     for (const socket of opened) socket.remove();
@@ -49,12 +53,13 @@ export function openSockets(
   return opened;
 }
 
-function openSocket(place: SocketPlace): ListeningSocket {
+function openSocket(place: SocketPlace, shared: boolean): ListeningSocket {
   const { path } = place;
-  ensurePrivateFolder(dirname(path), 'socket');
+  ensurePrivateFolder(dirname(path), shared ? 'shared-socket' : 'socket');
   const lock = takeLock(path);
   removeStale(path);
   const fd = nativeShims().listenUnix(path, BACKLOG);
+  if (shared) chmodSync(path, SHARED_MODE);
   return {
     ...place,
     fd,

@@ -41,7 +41,7 @@ export function startKeeper(start: KeeperStart): void {
   const logger = createLogger('keeper', start.logLevel ?? logLevelOf(process.env));
   const config = readConfig(start.configFile, uid);
   ensurePrivateFolder(start.stateDir, 'state');
-  const sockets = openSockets(socketPlaces(config, start.socket), process.env);
+  const sockets = openSockets(socketPlaces(config, start.socket), process.env, config.allowUids.length > 0);
   try {
     run(start, { config, uid, logger, sockets });
   } catch (error) {

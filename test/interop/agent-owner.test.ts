@@ -1,6 +1,6 @@
 /** Whom a rule of the policy lets in may sign what the rule says, and nothing that is for the owner. */
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectTo } from '../support/agent-client.js';
@@ -19,19 +19,21 @@ const KEY = 'touchstone/release#ssh';
 let agent: DemoAgent;
 
 beforeAll(async () => {
-  agent = await startDemoAgent({ domain: 'owner.example' });
+  agent = await startDemoAgent({ domain: 'owner.example', configure: (toml) => `allow-uids = [1]\n${toml}` });
   await agent.derive(KEY);
-  openFolders(path.dirname(agent.socket));
+  openParents(path.dirname(agent.socket));
 });
 
 afterAll(async () => {
   await agent[Symbol.asyncDispose]();
 });
 
-/** Without this the 0700 folders would hide what the agent itself decides. */
-function openFolders(folder: string): void {
-  for (let at = folder; at !== '/' && at !== '/tmp'; at = path.dirname(at)) chmodSync(at, 0o755);
-  chmodSync(agent.socket, 0o666);
+/** The folders of the test around the agent's own; that one and the socket the agent opens itself for `allow-uids`. */
+function openParents(folder: string): void {
+  expect(statSync(folder).mode & 0o777).toBe(0o711);
+  expect(statSync(agent.socket).mode & 0o777).toBe(0o666);
+  for (let at = path.dirname(folder); at !== '/' && at !== '/tmp'; at = path.dirname(at))
+    chmodSync(at, 0o755);
 }
 
 function asStranger(...argv: string[]): Promise<CommandResult> {
@@ -58,7 +60,7 @@ test('a stranger is refused, let in by a rule, and still not the owner', async (
     .poll(async () => (await asStranger('key', 'list')).status, { timeout: 10_000, interval: 300 })
     .toBe(0);
 
-  const folder = path.join(path.dirname(agent.socket), 'stranger');
+  const folder = path.join(path.dirname(path.dirname(agent.socket)), 'stranger');
   mkdirSync(folder);
   const file = path.join(folder, 'file');
   writeFileSync(file, 'hello\n');
