@@ -46,7 +46,14 @@ describe('a token', () => {
     const secret = Buffer.from('123456');
     let exited = (): void => undefined;
     const exit = new Promise<void>((resolve) => (exited = resolve));
-    const link = new HostLink({ token: 'faulty', entry: HOST, environment: {}, onExit: () => { exited(); } });
+    const link = new HostLink({
+      token: 'faulty',
+      entry: HOST,
+      environment: {},
+      onExit: () => {
+        exited();
+      },
+    });
     link.kill();
     await exit;
     expect((await rejectionOf(link.call('login', {}, LONG_CALL_MS, secret))).code).toBe('token.host-crashed');

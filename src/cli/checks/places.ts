@@ -7,22 +7,26 @@ import { fail, ok, warn, type Check } from './check.js';
 /** Below this the audit log will soon stop all signing. Bytes. */
 const LITTLE_SPACE = 64 * 1024 * 1024;
 
+const NOTHING_FOR_OTHERS = 0o077;
+/** Others may step into the folder of a socket that allow-uids opens to them. */
+const NO_WRITING = 0o022;
+
 /** State folder, socket folder, configuration and policy file. */
 export function checkPlaces(places: AgentPaths, uid: number): readonly Check[] {
   return [
-    checkPrivate('state folder', places.stateDir, uid),
-    checkPrivate('socket folder', dirname(places.socket), uid),
+    checkFolder('state folder', places.stateDir, uid, NOTHING_FOR_OTHERS),
+    checkFolder('socket folder', dirname(places.socket), uid, NO_WRITING),
     checkNotWritable('configuration', places.configFile, uid),
     checkNotWritable('policy file', places.policyFile, uid),
     ...checkSpace(places.stateDir),
   ];
 }
 
-function checkPrivate(name: string, folder: string, uid: number): Check {
+function checkFolder(name: string, folder: string, uid: number, forbidden: number): Check {
   const facts = factsOf(folder);
   if (facts === undefined) return ok(name, `${folder} will be made when it is needed`);
   if (facts.uid !== uid) return fail(name, `${folder} belongs to uid ${facts.uid}`, `chown ${uid} ${folder}`);
-  if ((facts.mode & 0o077) !== 0) return fail(name, `${folder} is open to others`, `chmod 700 ${folder}`);
+  if ((facts.mode & forbidden) !== 0) return fail(name, `${folder} is open to others`, `chmod 700 ${folder}`);
   return ok(name, folder);
 }
 
