@@ -24,7 +24,7 @@ function table({ name, store, lines = [] }: OwnToken): string {
 }
 
 /** Replaces the tokens of touchstone.toml, and keeps everything before them. */
-export function withTokens(toml: string, tokens: readonly string[]): string {
+function withTokens(toml: string, tokens: readonly string[]): string {
   const at = toml.indexOf('[[token]]\n');
   return `${at < 0 ? toml : toml.slice(0, at)}${tokens.join('\n')}`;
 }
