@@ -1,6 +1,7 @@
 /** RSA and P-384 keys that live on a token, used through the PKCS#11 door by unmodified programs and checked by OpenSSL. */
 import { createHash } from 'node:crypto';
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runProgram, type CommandResult } from '../support/demo-agent.js';
 import {
@@ -87,6 +88,27 @@ async function expectGood(algorithm: string, hash: string, options: readonly str
 
 function digestOf(hash: string): Buffer {
   return createHash(hash).update(TEXT).digest();
+}
+
+/** Self-signed by the key itself and put where the door looks for it. */
+async function publishCertificate(algorithm: string): Promise<void> {
+  const argv = [
+    'req',
+    '-new',
+    '-x509',
+    '-days',
+    '30',
+    ...ENGINE,
+    '-key',
+    uriOf(algorithm),
+    '-out',
+    'app.pem',
+  ];
+  await must('openssl', argv);
+  const certificates = join(door.agent.stateDir, 'certificates');
+  mkdirSync(certificates, { recursive: true, mode: 0o700 });
+  const file = join(certificates, `${keyIds.get(algorithm) ?? ''}.pem`);
+  writeFileSync(file, readFileSync(folder.join('app.pem')));
 }
 
 describe('OpenSC', () => {
@@ -192,6 +214,22 @@ describe.each(ALGORITHMS)('other programs, %s', (algorithm) => {
       ...[uri.replace('type=private', 'type=public'), '--template', 'template', '--outfile', 'csr'],
     ]);
     await must('openssl', ['req', '-in', 'csr', '-noout', '-verify']);
+  });
+
+  it('NSS lists the key and makes requests with certutil', async () => {
+    await publishCertificate(algorithm);
+    const database = ['-d', `sql:nss-${algorithm}`];
+    mkdirSync(folder.join(`nss-${algorithm}`));
+    await must('certutil', ['-N', ...database, '--empty-password']);
+    const add = ['-add', 'touchstone', '-libfile', CLIENT_MODULE, '-force'];
+    await must('modutil', ['-dbdir', `sql:nss-${algorithm}`, ...add]);
+    const keys = await must('certutil', ['-K', ...database, '-h', 'touchstone']);
+    expect(keys.stdout).toContain(`${DOOR_KEY}~${algorithm}`);
+    await must('certutil', [
+      ...['-R', ...database, '-h', 'touchstone', '-k', keyIds.get(algorithm) ?? '', '-s', 'CN=app.example'],
+      ...['-Z', 'SHA256', '-a', '-o', 'nss.csr'],
+    ]);
+    await must('openssl', ['req', '-in', 'nss.csr', '-noout', '-verify']);
   });
 
   it('OpenSSH issues certificates with it as a CA', async () => {
