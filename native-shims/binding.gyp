@@ -9,6 +9,7 @@
         "leaf.c",
         "leaf_derive.c",
         "leaf_sign.c",
+        "ecdsa_verify.c",
         "order_count.c",
         "peer.c",
         "exit_watch.c",

@@ -16,6 +16,7 @@ static const struct {
     {"leafPublic", shim_leaf_public},
     {"leafSign", shim_leaf_sign},
     {"leafSignDigest", shim_leaf_sign_digest},
+    {"ecdsaVerifyDigest", shim_ecdsa_verify_digest},
     {"leafSignCounted", shim_leaf_sign_counted},
     {"orderAdvance", shim_order_advance},
     {"leafExportInto", shim_leaf_export_into},

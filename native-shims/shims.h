@@ -62,6 +62,7 @@ napi_value shim_leaf_export_into(napi_env env, napi_callback_info info);
 napi_value shim_leaf_wipe(napi_env env, napi_callback_info info);
 napi_value shim_leaf_sign(napi_env env, napi_callback_info info);
 napi_value shim_leaf_sign_digest(napi_env env, napi_callback_info info);
+napi_value shim_ecdsa_verify_digest(napi_env env, napi_callback_info info);
 napi_value shim_leaf_sign_counted(napi_env env, napi_callback_info info);
 napi_value shim_order_advance(napi_env env, napi_callback_info info);
 napi_value shim_peer_credentials(napi_env env, napi_callback_info info);

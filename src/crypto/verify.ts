@@ -1,6 +1,6 @@
 /** Signature verification. The keeper checks every on-token signature with it before the signature leaves. */
 import { constants, verify, type KeyObject } from 'node:crypto';
-import { p256, p384 } from '@noble/curves/nist.js';
+import { nativeShims } from '../platform/native-shims.js';
 import { ALGORITHMS, type HashName, type KeyAlgorithm, type RsaScheme } from './algorithms.js';
 import { importPublicKey, rawFromSpki } from './public-key.js';
 import { verifyPkcs1Digest, verifyPssDigest } from './rsa-digest.js';
@@ -9,14 +9,13 @@ import { verifyPkcs1Digest, verifyPssDigest } from './rsa-digest.js';
 export class Verifier {
   readonly algorithm: KeyAlgorithm;
   readonly #key: KeyObject;
-  readonly #raw: Buffer;
+  readonly #spki: Buffer;
 
   /** @throws AgentError `usage.invalid` when `spki` is not a key of the algorithm table. */
   constructor(spki: Uint8Array) {
-    const { algorithm, raw } = rawFromSpki(spki);
-    this.algorithm = algorithm;
+    this.algorithm = rawFromSpki(spki).algorithm;
     this.#key = importPublicKey(spki);
-    this.#raw = Buffer.from(raw);
+    this.#spki = Buffer.from(spki);
   }
 
   /** Whether `signature` (r||s for ECDSA) is over `message`; `scheme` is for RSA alone. */
@@ -33,8 +32,8 @@ export class Verifier {
   }
 
   /**
-   * Whether `signature` is over this digest, which has the length of the algorithm's (or the scheme's) hash; false for Ed25519. Slow for
-   * ECDSA (about 1 ms): node:crypto cannot verify a digest, and only blind requests need it.
+   * Whether `signature` is over this digest, which has the length of the algorithm's (or the scheme's) hash; false for Ed25519.
+   * @throws AgentError `native.missing`: node:crypto cannot verify an ECDSA signature over a digest
    */
   verifyDigest(digest: Uint8Array, signature: Uint8Array, scheme?: RsaScheme): boolean {
     const { signatureBytes } = ALGORITHMS[this.algorithm];
@@ -44,8 +43,7 @@ export class Verifier {
       const { hash, isPss } = schemeFacts(scheme);
       return (isPss ? verifyPssDigest : verifyPkcs1Digest)(this.#key, hash, digest, signature);
     }
-    const curve = this.algorithm === 'ecdsa-p384' ? p384 : p256;
-    return curve.verify(signature, digest, this.#raw, { prehash: false, lowS: false, format: 'compact' });
+    return nativeShims().ecdsaVerifyDigest(this.#spki, digest, signature);
   }
 }
 

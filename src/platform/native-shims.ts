@@ -40,6 +40,8 @@ export interface NativeShims {
   leafSign(handle: LeafHandle, message: Uint8Array): Buffer;
   /** ECDSA over a 32-byte digest, 64-byte r||s. Throws for Ed25519. */
   leafSignDigest(handle: LeafHandle, digest: Uint8Array): Buffer;
+  /** Whether r||s is over the digest (20 to 64 bytes); false for a key (DER SubjectPublicKeyInfo) that is of no elliptic curve. */
+  ecdsaVerifyDigest(spki: Uint8Array, digest: Uint8Array, signature: Uint8Array): boolean;
   /**
    * The keeper's hot path: signs the message as `leafSign` does and advances the order count in the same call. `state` is
    * 72 bytes: running hash h (32), order number n (8, big endian), key id (32, set by the caller). It becomes n + 1 and

@@ -80,6 +80,11 @@ const FUNCTIONS: Readonly<Record<string, readonly Parameter[]>> = {
   leafImport: [ALGORITHM, parameter('secret', () => bytes(32), notBytesOf(0, 31, 33))],
   leafPublic: [HANDLE],
   leafSign: [HANDLE, MESSAGE],
+  ecdsaVerifyDigest: [
+    parameter('spki', () => bytes(91), notBytesOf(0, 257)),
+    parameter('digest', () => bytes(32), notBytesOf(0, 19, 65)),
+    parameter('signature', () => bytes(64), notBytesOf(0, 1, 133)),
+  ],
   leafSignDigest: [HANDLE, parameter('digest', () => bytes(32), notBytesOf(0, 31, 33))],
   leafSignCounted: [HANDLE, MESSAGE, STATE],
   orderAdvance: [parameter('messageHash', () => bytes(32), notBytesOf(0, 31, 33)), STATE],
