@@ -1,7 +1,8 @@
 /** Writing results to files: created only on success, all or nothing. `-` is standard output, which never gets bytes on a terminal. */
-import { writeSync } from 'node:fs';
+import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { AgentError } from '../errors/agent-error.js';
+import { errnoOf } from '../platform/errno.js';
 import { writeFileAtomic } from '../platform/store/atomic-file.js';
 import type { CliContext } from './context.js';
 
@@ -18,7 +19,7 @@ const PUBLIC_MODE = 0o644;
  */
 export function writeOutput(context: CliContext, target: string, data: string | Uint8Array): void {
   if (target !== STANDARD_STREAM) {
-    writeFileAtomic(resolve(target), data, PUBLIC_MODE);
+    writeToPath(resolve(target), data);
     return;
   }
   // With --json the one document already holds the data.
@@ -29,6 +30,29 @@ export function writeOutput(context: CliContext, target: string, data: string | 
       hint: 'name a file, or pipe standard output into a program',
     });
   }
+  writeAll(STDOUT, data);
+}
+
+/** A device or pipe is written to; root could replace /dev/null by a file otherwise. */
+function writeToPath(path: string, data: string | Uint8Array): void {
+  const facts = statSync(path, { throwIfNoEntry: false });
+  if (facts === undefined || facts.isFile() || facts.isDirectory()) {
+    writeFileAtomic(path, data, PUBLIC_MODE);
+    return;
+  }
+  try {
+    const fd = openSync(path, 'w');
+    try {
+      writeAll(fd, data);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (cause) {
+    throw new AgentError('state.write', { message: `writing ${path}: ${errnoOf(cause)}`, cause });
+  }
+}
+
+function writeAll(fd: number, data: string | Uint8Array): void {
   const bytes = typeof data === 'string' ? Buffer.from(data, 'utf8') : data;
-  for (let offset = 0; offset < bytes.length;) offset += writeSync(STDOUT, bytes, offset);
+  for (let offset = 0; offset < bytes.length;) offset += writeSync(fd, bytes, offset);
 }

@@ -16,6 +16,7 @@ const PRIVATE_MODE = 0o600;
 export function writeFileAtomic(path: string, data: string | Uint8Array, mode = PRIVATE_MODE): void {
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path)}.${process.pid}.tmp`);
+  requireReplaceable(path);
   try {
     removeLeftovers(folder, basename(path));
     writeNew(temporary, data, mode);
@@ -25,6 +26,17 @@ export function writeFileAtomic(path: string, data: string | Uint8Array, mode = 
     fs.rmSync(temporary, { force: true });
     throw writeError(path, cause);
   }
+}
+
+/** A rename would put a file in the place of a device, pipe or socket. */
+function requireReplaceable(path: string): void {
+  const facts = fs.lstatSync(path, { throwIfNoEntry: false });
+  if (facts === undefined || facts.isFile() || facts.isSymbolicLink() || facts.isDirectory()) return;
+  throw new AgentError('state.write', {
+    message: `writing ${path}: it is no file`,
+    hint: 'name another place',
+    details: { path },
+  });
 }
 
 /** Makes renames, creations and removals inside `folder` durable. */
