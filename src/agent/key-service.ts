@@ -4,7 +4,7 @@ import { AgentError, asAgentError } from '../errors/agent-error.js';
 import type { KeyringAnchor, LeafRecord } from '../keys/key-record.js';
 import { addHome, addLeaf, nextEpoch, retireAndAdd, revokeLeaf } from '../keys/keyring-change.js';
 import { keyNameOf, parseKeyName, withDefaults } from '../keys/key-name.js';
-import { isAgentRole, kindsOfRole } from '../keys/roles.js';
+import { isAgentRole, kindsOfRole, isTokenRole } from '../keys/roles.js';
 import type { CreateFields, DeriveFields, KeeperCalls } from '../keeper/wire.js';
 import type { Params, Result } from '../protocol/methods.js';
 import type { AuditTrail } from './audit-trail.js';
@@ -90,6 +90,7 @@ export class KeyService {
       const { keyring } = keys;
       const asked = parseKeyName(name);
       const fields = fieldsOf(asked);
+      requireDerivable(fields.role);
       const known = keyring
         .leaves()
         .find(
@@ -263,4 +264,12 @@ function isSame(leaf: LeafRecord, fields: CreateFields): boolean {
 
 function now(): string {
   return new Date().toISOString().replace(/\.\d{3}Z$/, 'Z');
+}
+
+function requireDerivable(role: string): void {
+  if (!isTokenRole(role)) return;
+  throw new AgentError('key.usage', {
+    message: `keys with the role ${role} are not derived: they live on a token`,
+    hint: 'make it there: touchstone key create NAME --token TOKEN',
+  });
 }

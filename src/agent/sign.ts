@@ -116,6 +116,11 @@ export class SignPipe implements Disposable {
         details: { key: key.name, kind },
       });
     }
+    if (statement.signer !== undefined && statement.signer !== key.record.keyId) {
+      throw new AgentError('key.usage', {
+        message: 'the certificate signs itself, but it is of another key',
+      });
+    }
     const { uid, gid, socket } = peer;
     const decision = policy.cache.decide(
       { uid, gid, socket, key: key.policyName, kind, blind: statement.blind, nowMs },

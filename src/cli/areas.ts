@@ -16,6 +16,7 @@ const sign = async (): Promise<readonly CommandSpec[]> => (await import('./areas
 const attest = async (): Promise<readonly CommandSpec[]> => (await import('./areas/sign.js')).ATTEST_COMMANDS;
 const verify = async (): Promise<readonly CommandSpec[]> =>
   (await import('./areas/verify.js')).VERIFY_COMMANDS;
+const cert = async (): Promise<readonly CommandSpec[]> => (await import('./areas/cert.js')).CERT_COMMANDS;
 const records = async (): Promise<readonly CommandSpec[]> =>
   (await import('./areas/records.js')).RECORD_COMMANDS;
 const system = async (): Promise<readonly CommandSpec[]> =>
@@ -35,6 +36,7 @@ export const AREAS: readonly Area[] = [
   { word: 'sign', summary: 'sign images, files and DSSE payloads', load: sign },
   { word: 'attest', summary: 'state something about an image and sign it', load: attest },
   { word: 'verify', summary: 'verify signatures, without the agent', load: verify },
+  { word: 'cert', summary: 'certificates for keys that sign with Notation', load: cert },
   { word: 'audit', summary: 'show and verify the audit log', load: records },
   { word: 'policy', summary: 'check the policy, explain a decision', load: records },
   { word: 'integrate', summary: 'set up other programs to sign through the agent', load: integrate },

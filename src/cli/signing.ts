@@ -1,5 +1,5 @@
 /** What all `sign` commands share: one connection, one decision, and the public facts of the key that signed. */
-import { signStatements, type Signed } from '../client/signer.js';
+import { signStatements, type Signed, type StatementToSign } from '../client/signer.js';
 import { isDerivedAlgorithm, type DerivedAlgorithm } from '../crypto/algorithms.js';
 import { ecdsaDerFromRaw } from '../encoding/der.js';
 import { AgentError } from '../errors/agent-error.js';
@@ -12,32 +12,55 @@ export interface PayloadToSign {
   readonly payload: Uint8Array;
 }
 
+export interface SignedPayload extends Signed {
+  readonly key: KeyInfo;
+}
+
 export interface SignedWithKey {
   readonly key: KeyInfo;
   /** In the order of the payloads. */
   readonly signatures: readonly Signed[];
 }
 
-/** Signs all payloads with one key, or none. Asks for key and signatures at once: a process that signs pays every round trip. */
+/** Signs all payloads with one key, or none. */
 export async function signWithKey(
   context: CliContext,
   key: string,
   payloads: readonly PayloadToSign[],
 ): Promise<SignedWithKey> {
-  const statements = payloads.map((one) => ({ ...one, key }));
+  const signatures = await signStatementsShown(
+    context,
+    payloads.map((one) => ({ ...one, key })),
+  );
+  const [first] = signatures;
+  if (first === undefined) throw new AgentError('usage.invalid', { message: 'there is nothing to sign' });
+  return { key: first.key, signatures };
+}
+
+/**
+ * Signs all statements, each with its own key, in one decision. Asks for keys and signatures at once: a process that signs pays every
+ * round trip.
+ */
+export async function signStatementsShown(
+  context: CliContext,
+  statements: readonly StatementToSign[],
+): Promise<readonly SignedPayload[]> {
+  const names = [...new Set(statements.map(({ key }) => key))];
   const [shown, signatures] = await withAgent(context, (client) =>
     Promise.all([
-      client.call('keys.show', { key }),
+      Promise.all(names.map((key) => client.call('keys.show', { key }))),
       signStatements(client, statements, requestTimeoutMs(context)),
     ]),
   );
-  if (signatures.some((signed) => signed.keyId !== shown.key.keyId)) {
+  return signatures.map((signed, index) => {
+    const name = statements[index]?.key ?? '';
+    const key = shown[names.indexOf(name)]?.key;
+    if (key !== undefined && signed.keyId === key.keyId) return { ...signed, key };
     throw new AgentError('key.mismatch', {
-      message: `signing with ${key}: the key changed meanwhile`,
+      message: `signing with ${name}: the key changed meanwhile`,
       hint: 'sign again',
     });
-  }
-  return { key: shown.key, signatures };
+  });
 }
 
 /** Signatures outside of SSH: DER for ECDSA (what OpenSSL, cosign and DSSE readers take), the bytes themselves for the others. */

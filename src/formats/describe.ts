@@ -10,15 +10,19 @@ import {
   hasTypedPrefix,
   isDigestLength,
   isUserauth,
+  isX509Tbs,
+  NOTATION_PREFIX,
   SIMPLE_SIGNING_PREFIX,
   SSHSIG_PREFIX,
   startsWith,
 } from './prefixes.js';
 import { describeSimpleSigning } from './simple-signing.js';
+import { describeNotation, NOTATION_KIND } from './notation.js';
 import { describeSshsig } from './sshsig.js';
 import { describeUserauth, USERAUTH_KIND } from './ssh-userauth.js';
 import type { Kind, Statement } from './statement.js';
 import { unrecognised } from './unrecognised.js';
+import { describeTbs, TBS_KIND } from './x509-tbs.js';
 
 /**
  * The statement that `bytes` are, given that they are of `kind`.
@@ -50,10 +54,12 @@ function readerOf(kind: Kind): Reader {
   if (kind.startsWith('sshsig:')) return describeSshsig;
   if (kind.startsWith('dsse:')) return describeDsse;
   if (kind === USERAUTH_KIND) return describeUserauth;
+  if (kind === NOTATION_KIND) return describeNotation;
+  if (kind === TBS_KIND) return describeTbs;
   if (kind === 'digest') return describeDigest;
   const shown = /^[\x21-\x7e]{1,64}$/.test(kind) ? kind : 'this kind';
   throw new AgentError('statement.unrecognised', {
-    message: `reading the bytes as ${shown}: this release knows oci.simple-signing, dsse:TYPE, sshsig:NAMESPACE, ssh.userauth and digest`,
+    message: `reading the bytes as ${shown}: this release knows oci.simple-signing, dsse:TYPE, sshsig:NAMESPACE, ssh.userauth, notation.payload, x509.tbs and digest`,
   });
 }
 
@@ -62,6 +68,8 @@ function readerByPrefix(bytes: Buffer): Reader | undefined {
   if (startsWith(bytes, SSHSIG_PREFIX)) return describeSshsig;
   if (startsWith(bytes, DSSE_PREFIX)) return describeDsse;
   if (isUserauth(bytes)) return describeUserauth;
+  if (startsWith(bytes, NOTATION_PREFIX)) return describeNotation;
+  if (isX509Tbs(bytes)) return describeTbs;
   return isDigestLength(bytes) ? describeDigest : undefined;
 }
 

@@ -10,6 +10,12 @@ export const DSSE_PREFIX = Buffer.from('DSSEv1 ', 'latin1');
 /** PROTOCOL.sshsig of OpenSSH, section 3: the magic preamble of the signed data. */
 export const SSHSIG_PREFIX = Buffer.from('SSHSIG', 'latin1');
 
+/** The JWS signing input of a Notation signature by ES256: base64url of `{"alg":"ES256",`, fifteen bytes. */
+export const NOTATION_PREFIX = Buffer.from('eyJhbGciOiJFUzI1NiIs', 'latin1');
+/** A TBSCertificate: a SEQUENCE with a length of two bytes, whose first element says version 3. */
+const TBS_SEQUENCE = Buffer.from('3082', 'hex');
+const TBS_VERSION = Buffer.from('a003020102', 'hex');
+
 /** SSH_MSG_USERAUTH_REQUEST, RFC 4252 section 6; stands after the session id. */
 export const USERAUTH_BYTE = 50;
 /** Lengths of a session id in bytes: the exchange hashes SHA-1, SHA-256, SHA-384 and SHA-512. */
@@ -32,6 +38,7 @@ const cachedPrefixes = new Map<string, Buffer>();
 export function prefixMatches(kind: string, bytes: Uint8Array): boolean {
   if (kind === 'digest') return isDigestLength(bytes) && !hasTypedPrefix(bytes);
   if (kind === 'ssh.userauth') return isUserauth(bytes);
+  if (kind === 'x509.tbs') return isX509Tbs(bytes);
   const prefix = cachedPrefixes.get(kind) ?? cachePrefix(kind);
   return prefix !== undefined && startsWith(bytes, prefix);
 }
@@ -47,6 +54,8 @@ export function hasTypedPrefix(bytes: Uint8Array): boolean {
     startsWith(bytes, SIMPLE_SIGNING_PREFIX) ||
     startsWith(bytes, DSSE_PREFIX) ||
     startsWith(bytes, SSHSIG_PREFIX) ||
+    startsWith(bytes, NOTATION_PREFIX) ||
+    isX509Tbs(bytes) ||
     isUserauth(bytes)
   );
 }
@@ -56,6 +65,11 @@ export function isUserauth(bytes: Uint8Array): boolean {
   const [first, second, third, length = 0] = bytes;
   if (first !== 0 || second !== 0 || third !== 0 || !SESSION_ID_BYTES.has(length)) return false;
   return bytes[LENGTH_BYTES + length] === USERAUTH_BYTE;
+}
+
+/** True for what begins like a certificate before it is signed. */
+export function isX509Tbs(bytes: Uint8Array): boolean {
+  return startsWith(bytes, TBS_SEQUENCE) && startsWith(bytes.subarray(4), TBS_VERSION);
 }
 
 /** True when `bytes` begin with `prefix`. */
@@ -74,6 +88,7 @@ function cachePrefix(kind: string): Buffer | undefined {
 function prefixOf(kind: string): Buffer | undefined {
   if (kind.length > MAX_KIND_LENGTH) return undefined;
   if (kind === 'oci.simple-signing') return SIMPLE_SIGNING_PREFIX;
+  if (kind === 'notation.payload') return NOTATION_PREFIX;
   if (kind.startsWith('dsse:') && kind.length > 5) {
     const type = Buffer.from(kind.slice(5), 'utf8');
     return Buffer.concat([

@@ -13,6 +13,8 @@ export interface Statement {
   readonly kind: Kind;
   /** Where the bytes themselves carry a repository; it must equal the key record's. */
   readonly repository?: string | undefined;
+  /** Where the bytes say which key signs them (a certificate that signs itself): its key id. */
+  readonly signer?: string | undefined;
   /** At most two lines, each at most 120 characters, printable. */
   readonly summary: readonly string[];
   readonly facts: StatementFacts;

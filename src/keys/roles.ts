@@ -10,6 +10,7 @@ const ROLE_KINDS: ReadonlyMap<string, readonly string[]> = new Map([
   ['cosign', ['oci.simple-signing', 'dsse:*']],
   ['ssh', ['sshsig:*', 'ssh.userauth']],
   ['notation', ['notation.payload']],
+  ['x509-ca', ['x509.tbs']],
   ['targets', REPOSITORY_METADATA],
   ['snapshot', REPOSITORY_METADATA],
   ['timestamp', REPOSITORY_METADATA],
@@ -19,6 +20,7 @@ const ROLE_KINDS: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 const DELEGATION_PREFIX = 'targets/';
+const TOKEN_ROLES: ReadonlySet<string> = new Set(['x509-ca']);
 const AGENT_ROLES: ReadonlySet<string> = new Set(['audit', 'root', 'derive']);
 
 /** Roles a person can ask for, as written in messages. */
@@ -53,6 +55,11 @@ export function roleAllows(role: string, kind: string): boolean {
 /** Whether the role belongs to the agent itself, so that no client signs with it or derives it. */
 export function isAgentRole(role: string): boolean {
   return AGENT_ROLES.has(role);
+}
+
+/** Whether keys of this role are made on a token and exist nowhere else: derived ones could be made again by whoever holds the derivation key. */
+export function isTokenRole(role: string): boolean {
+  return TOKEN_ROLES.has(role);
 }
 
 /** Whether one kind glob covers a kind. */

@@ -24,6 +24,19 @@ kinds = ["oci.simple-signing", "dsse:application/vnd.in-toto+json"]
 keys = ["*#cosign"]
 allow = true
 
+# Notation signatures, and the certificates that they need ("touchstone cert").
+[[rule]]
+id = "owner-notation"
+kinds = ["notation.payload"]
+keys = ["*#notation"]
+allow = true
+
+[[rule]]
+id = "owner-certificates"
+kinds = ["x509.tbs"]
+keys = ["*#x509-ca"]
+allow = true
+
 # Files ("touchstone sign file", ssh-keygen -Y) and git commits and tags.
 [[rule]]
 id = "owner-files"

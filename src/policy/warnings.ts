@@ -8,7 +8,13 @@ export interface PolicyWarning {
   readonly message: string;
 }
 
-const KNOWN_KINDS: readonly string[] = ['oci.simple-signing', 'digest', 'ssh.userauth'];
+const KNOWN_KINDS: readonly string[] = [
+  'oci.simple-signing',
+  'digest',
+  'ssh.userauth',
+  'notation.payload',
+  'x509.tbs',
+];
 const KNOWN_FAMILIES: readonly string[] = ['dsse:', 'sshsig:'];
 
 /** All warnings, in the order of the rules. `nowMs` in milliseconds since 1970 tells which rules have ended. */

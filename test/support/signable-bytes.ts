@@ -1,8 +1,18 @@
 /** Valid bytes of every kind, to start tests from. */
 import { pae } from '../../src/encoding/dsse-pae.js';
 import { SshWriter } from '../../src/encoding/ssh-wire.js';
+import { buildNotationPayload } from '../../src/formats/notation.js';
 import { buildSimpleSigning } from '../../src/formats/simple-signing.js';
 import { buildSignedData } from '../../src/formats/sshsig.js';
+import { buildTbs, type CertificateFields } from '../../src/formats/x509-tbs.js';
+
+/** The P-256 generator as a public key. */
+const AUTHORITY_SPKI = Buffer.from(
+  '3059301306072a8648ce3d020106082a8648ce3d03010703420004' +
+    '6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296' +
+    '4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5',
+  'hex',
+);
 
 export const DIGEST_TEXT = `sha256:${'ab'.repeat(32)}`;
 const IN_TOTO_KIND = 'dsse:application/vnd.in-toto+json';
@@ -34,6 +44,23 @@ export function userauthBytes(
   return (method === 'publickey' ? writer : writer.string(keyBlob)).toBuffer();
 }
 
+/** A certificate before it is signed, by a key of its own or (a leaf) by another one. */
+export function tbsBytes(profile: 'authority' | 'leaf', changes: Partial<CertificateFields> = {}): Buffer {
+  const issuer = { C: 'DE', ST: 'Berlin', O: 'Acme', CN: 'Authority' };
+  const subject = profile === 'authority' ? issuer : { ...issuer, CN: 'registry.example/acme/app' };
+  return buildTbs({
+    profile,
+    serial: Buffer.from('1234', 'hex'),
+    issuer,
+    subject,
+    notBefore: new Date('2026-01-02T03:04:05Z'),
+    notAfter: new Date('2027-01-02T03:04:05Z'),
+    spki: AUTHORITY_SPKI,
+    issuerSpki: AUTHORITY_SPKI,
+    ...changes,
+  });
+}
+
 /** [kind, bytes] of each kind this release knows. */
 export function signableBytes(): readonly (readonly [kind: string, bytes: Buffer])[] {
   return [
@@ -49,6 +76,15 @@ export function signableBytes(): readonly (readonly [kind: string, bytes: Buffer
     ['sshsig:git', buildSignedData({ namespace: 'git', hashAlgorithm: 'sha256', hash: Buffer.alloc(32, 7) })],
     ['ssh.userauth', userauthBytes('publickey')],
     ['ssh.userauth', userauthBytes('publickey-hostbound-v00@openssh.com')],
+    [
+      'notation.payload',
+      buildNotationPayload(
+        { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: DIGEST_TEXT, size: 528 },
+        new Date('2026-01-02T03:04:05Z'),
+      ),
+    ],
+    ['x509.tbs', tbsBytes('leaf')],
+    ['x509.tbs', tbsBytes('authority')],
     ['digest', Buffer.alloc(32, 0xa5)],
   ];
 }

@@ -78,7 +78,7 @@ describe('prefixMatches', () => {
     expect(prefixMatches('dsse:text/plai', pae('text/plain', Buffer.alloc(1)))).toBe(false);
   });
 
-  it.each(['', 'dsse:', 'sshsig:', 'x509.tbs', 'Digest', `sshsig:${'a'.repeat(300)}`])(
+  it.each(['', 'dsse:', 'sshsig:', 'Digest', `sshsig:${'a'.repeat(300)}`])(
     'is false for kind "%s"',
     (kind) => {
       for (const [, bytes] of EXAMPLES) expect(prefixMatches(kind, bytes)).toBe(false);

@@ -189,6 +189,8 @@ describe('default policy', () => {
       ['docker.io/library/hello#cosign', 'dsse:application/vnd.in-toto+json'],
       ['touchstone/release#ssh', 'sshsig:file'],
       ['touchstone/release#ssh', 'sshsig:git'],
+      ['docker.io/library/hello#notation', 'notation.payload'],
+      ['touchstone/ca#x509-ca', 'x509.tbs'],
     ] as const;
     for (const [key, kind] of allowed) {
       expect(ask(key, kind)).toBe('allow');
@@ -203,6 +205,6 @@ describe('default policy', () => {
 
   it('shows examples that are valid when uncommented', () => {
     const uncommented = defaultPolicy().replace(/^# ?(?=\[\[rule\]\]|[a-z_]+ = )/gm, '');
-    expect(parsePolicy(uncommented, 'p').rules.length).toBe(7);
+    expect(parsePolicy(uncommented, 'p').rules.length).toBe(9);
   });
 });

@@ -53,6 +53,16 @@ export const INTEGRATE_COMMANDS: readonly CommandSpec[] = [
     examples: ['touchstone integrate cosign --dry-run', 'touchstone integrate cosign --dir ~/bin'],
     load: async () => (await import('../commands/integrate-cosign.js')).integrateCosign,
   },
+  {
+    path: ['integrate', 'notation'],
+    summary: 'install the plugin that lets notation sign with keys of the agent',
+    options: [
+      { flags: '--undo', summary: 'remove what was written' },
+      { flags: '--dry-run', summary: 'print what would be written' },
+    ],
+    examples: ['touchstone integrate notation --dry-run', 'touchstone integrate notation'],
+    load: async () => (await import('../commands/integrate-notation.js')).integrateNotation,
+  },
 ];
 
 export const GIT_KEY_COMMANDS: readonly CommandSpec[] = [

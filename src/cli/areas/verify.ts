@@ -23,6 +23,10 @@ export const VERIFY_COMMANDS: readonly CommandSpec[] = [
       { flags: '--signature <file>', summary: 'its signature, DER or base64' },
       { flags: '--digest <digest>', summary: 'sha256:HEX that must be what was signed' },
       { flags: '--reference <reference>', summary: 'image reference that must be what was signed' },
+      {
+        flags: '--notation-ca <file>',
+        summary: 'PEM with authorities whose Notation signatures count (default: the own authority)',
+      },
       ...REGISTRY_OPTION_SPECS,
     ],
     examples: [
