@@ -10,7 +10,7 @@ const TELL_AFTER_MS = 250;
 /** Deadlines of entries are looked at this often; a timer for each would cost more than the rest of the queue. */
 const SWEEP_MS = 50;
 /** Jobs handed to the token host at once while it is fast: it does one after the other, but never waits for the next. */
-const FAST_WINDOW = 16;
+const FAST_WINDOW = 32;
 /** A token that takes longer for one job gets one at a time, so that the others can still be cancelled. */
 const SLOW_JOB_MS = 5;
 
