@@ -128,10 +128,11 @@ export class Unlocking {
     const outcome = wrong ? 'wrong' : error.code === 'token.pin-locked' ? 'locked' : 'error';
     ledger.end(before.serial, outcome, after?.triesLeft ?? before.triesLeft);
     if (this.#parts.leases.ofToken(unit.config.name).length === 0) unit.end();
+    const triesLeft = after?.triesLeft ?? before.triesLeft;
     return new AgentError(error.code, {
       message: error.message,
-      hint: error.hint,
-      details: { ...error.details, serial: before.serial, triesLeft: after?.triesLeft ?? before.triesLeft },
+      hint: wrong ? `${error.hint}${triesWords(triesLeft, before.serial)}` : error.hint,
+      details: { ...error.details, serial: before.serial, triesLeft },
       cause: error,
     });
   }
@@ -263,4 +264,11 @@ export function leaseEndMs(config: Config, askedSeconds: number | undefined): nu
 function homeOn(key: ShelfKey, uri: string): LeafRecord['homes'][number] | undefined {
   const homes = key.record.usage === 'root' ? [key.record.home] : key.record.homes;
   return homes.find((home) => home.token === uri);
+}
+
+/** What a person should know before the next entry; a token that does not count says nothing. */
+function triesWords(triesLeft: HostTokenInfo['triesLeft'], serial: string): string {
+  if (triesLeft === 'low') return '; a try was used up';
+  if (triesLeft === 'last') return `; only one try is left, and takes --use-last-try ${serial}`;
+  return '';
 }

@@ -95,7 +95,9 @@ describe('a PIN counter', () => {
     const first = await agent.touchstone(['unlock', '--verbose', '--pin-file', wrong]);
     expect(first.status).toBe(4);
     expect(first.stderr).toContain('triesLeft: low');
-    await agent.touchstone(['unlock', '--pin-file', other]);
+    expect(first.stderr).toContain('a try was used up');
+    const second = await agent.touchstone(['unlock', '--pin-file', other]);
+    expect(second.stderr).toContain(`only one try is left, and takes --use-last-try ${SERIAL}`);
     // The file does not exist: nobody looked for it.
     const last = await agent.touchstone(['unlock', '--pin-file', `${wrong}-missing`]);
     expect(last.stderr).toContain(`--use-last-try ${SERIAL}`);
