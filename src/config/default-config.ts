@@ -1,9 +1,9 @@
 /** The touchstone.toml that `touchstone init` writes: the settings given, and every other one explained as a comment. */
-import type { TokenConfig } from './document.js';
+import type { Pkcs11TokenConfig } from './token-document.js';
 
 export interface DefaultConfigFields {
   readonly domain: string;
-  readonly tokens: readonly TokenConfig[];
+  readonly tokens: readonly Pkcs11TokenConfig[];
 }
 
 /** Text of touchstone.toml; `parseConfig` of it gives the same fields back. */
@@ -68,7 +68,7 @@ const TOKEN_EXAMPLE = `# [[token]]
 # on-removal = "keep"
 `;
 
-function tokenText(token: TokenConfig): string {
+function tokenText(token: Pkcs11TokenConfig): string {
   const lines = [
     '[[token]]',
     `name = ${tomlString(token.name)}`,

@@ -8,27 +8,7 @@ import { parseToml } from '../encoding/toml.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
 import type { ErrorCode } from '../errors/codes.js';
 import { parseKeyUri } from '../keys/key-uri.js';
-
-/** Where the PIN of a token comes from when the agent unlocks it by itself; `person` means somebody types it. */
-export type PinSource =
-  | { readonly source: 'person' }
-  | { readonly source: 'file'; readonly path: string }
-  | { readonly source: 'credential'; readonly name: string };
-
-export interface TokenConfig {
-  readonly name: string;
-  /** Absolute path of the PKCS#11 module. */
-  readonly module: string;
-  /** RFC 7512 URI that selects the token. */
-  readonly uri: string;
-  /** What happens to loaded leaves when the token is removed. */
-  readonly onRemoval: 'keep' | 'lock';
-  /** The agent initialises this token during setup when it is blank: the private SoftHSM of `init --softhsm`. */
-  readonly embedded: boolean;
-  /** Environment of the token host, besides what every process gets. */
-  readonly env: Readonly<Record<string, string>>;
-  readonly pin: PinSource;
-}
+import { tokenOf, tokenSchema, type TokenConfig, type WrittenToken } from './token-document.js';
 
 /** A door for tools that speak a foreign protocol; it has a socket of its own. */
 export interface DoorConfig {
@@ -64,46 +44,9 @@ const MAX_TOKENS = 64;
 const MAX_CERTIFICATES = 64;
 const YEAR_SECONDS = 31_536_000;
 
-/** Variables that make another library or script load into the token host. */
-const REFUSED_VARIABLES = /^(?:LD_|DYLD_|NODE_|GLIBC_TUNABLES$)/;
-
 const uid = z.number().int().min(0).max(MAX_UID);
 const path = z.string().min(1).max(4096);
 const seconds = z.number().int().min(1).max(YEAR_SECONDS);
-
-const variableName = z
-  .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'not the name of an environment variable')
-  .refine(
-    (name) => !REFUSED_VARIABLES.test(name),
-    'is refused: it would load other code into the token host',
-  );
-const variableValue = z.string().regex(/^\P{Cc}{0,4096}$/u, 'holds a control character or is too long');
-
-const pinSchema = z
-  .strictObject({
-    file: path.optional(),
-    credential: z
-      .string()
-      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'not the name of a credential')
-      .optional(),
-  })
-  .refine(
-    (pin) => (pin.file === undefined) !== (pin.credential === undefined),
-    'needs file or credential, one of them',
-  );
-
-const tokenSchema = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'not a token name: a-z, 0-9, ".", "_", "-", at most 64 characters'),
-  module: path,
-  uri: z.string().min(1).max(1024),
-  'on-removal': z.enum(['keep', 'lock'], 'not "keep" or "lock"').default('keep'),
-  embedded: z.boolean().default(false),
-  env: z.record(variableName, variableValue).default({}),
-  pin: pinSchema.optional(),
-});
 
 const door = { enabled: z.boolean().default(false), socket: path.optional() };
 
@@ -141,7 +84,6 @@ const documentSchema = z.strictObject({
 });
 
 type WrittenConfig = z.output<typeof documentSchema>;
-type WrittenToken = z.output<typeof tokenSchema>;
 
 /**
  * Parses the text of a configuration file.
@@ -155,8 +97,9 @@ export function parseConfig(text: string, file: string): Config {
   if (!parsed.success) throw tomlProblem({ document, file, code: 'config.invalid' }, parsed.error.issues);
   const source = { document, file };
   checkPaths(source, parsed.data);
-  for (const [index, token] of parsed.data.token.entries())
-    checkUri(source, ['token', index, 'uri'], token.uri);
+  for (const [index, token] of parsed.data.token.entries()) {
+    if (token.kind === 'pkcs11') checkUri(source, ['token', index, 'uri'], token.uri);
+  }
   return configOf(parsed.data);
 }
 
@@ -190,7 +133,7 @@ function checkPaths(source: Source, config: WrittenConfig): void {
   }
   for (const [index, token] of config.token.entries()) {
     paths.push(
-      [['token', index, 'module'], token.module],
+      [['token', index, 'module'], 'module' in token ? token.module : undefined],
       [['token', index, 'pin', 'file'], token.pin?.file],
     );
   }
@@ -236,22 +179,4 @@ function configOf(written: WrittenConfig): Config {
 
 function doorOf(written: WrittenConfig['pkcs11']): DoorConfig {
   return { enabled: written.enabled, socket: written.socket };
-}
-
-function tokenOf(written: WrittenToken): TokenConfig {
-  return {
-    name: written.name,
-    module: written.module,
-    uri: written.uri,
-    onRemoval: written['on-removal'],
-    embedded: written.embedded,
-    env: written.env,
-    pin: pinOf(written.pin),
-  };
-}
-
-function pinOf(pin: WrittenToken['pin']): PinSource {
-  if (pin?.file !== undefined) return { source: 'file', path: pin.file };
-  if (pin?.credential !== undefined) return { source: 'credential', name: pin.credential };
-  return { source: 'person' };
 }

@@ -2,6 +2,7 @@
 import { fieldName } from '../encoding/toml-problem.js';
 import { parseToml } from '../encoding/toml.js';
 import type { Config, DoorConfig } from './document.js';
+import type { TokenConfig } from './token-document.js';
 
 export interface Setting {
   /** As written in touchstone.toml: `audit.rotate-bytes`, `token[0].name`. */
@@ -52,7 +53,7 @@ function doorValues(door: DoorConfig, name: string): readonly Entry[] {
   ];
 }
 
-function tokenValues(token: Config['tokens'][number], at: Path): readonly Entry[] {
+function tokenValues(token: TokenConfig, at: Path): readonly Entry[] {
   const pin =
     token.pin.source === 'file'
       ? token.pin.path
@@ -61,13 +62,30 @@ function tokenValues(token: Config['tokens'][number], at: Path): readonly Entry[
         : undefined;
   return [
     { path: [...at, 'name'], value: token.name },
-    { path: [...at, 'module'], value: token.module },
-    { path: [...at, 'uri'], value: token.uri },
+    { path: [...at, 'kind'], value: token.kind },
+    ...deviceValues(token, at),
     { path: [...at, 'on-removal'], value: token.onRemoval },
-    { path: [...at, 'embedded'], value: token.embedded },
     ...Object.entries(token.env).map(([name, value]) => ({ path: [...at, 'env', name], value })),
     ...(pin === undefined ? [] : [{ path: [...at, 'pin', token.pin.source], value: pin }]),
   ];
+}
+
+function deviceValues(token: TokenConfig, at: Path): readonly Entry[] {
+  const serial = 'serial' in token ? [{ path: [...at, 'serial'], value: Number(token.serial) }] : [];
+  switch (token.kind) {
+    case 'pkcs11':
+      return [
+        { path: [...at, 'module'], value: token.module },
+        { path: [...at, 'uri'], value: token.uri },
+        { path: [...at, 'embedded'], value: token.embedded },
+      ];
+    case 'yubikey-piv':
+      return token.module === undefined
+        ? serial
+        : [...serial, { path: [...at, 'module'], value: token.module }];
+    case 'yubikey-otp':
+      return [...serial, { path: [...at, 'slot'], value: token.slot }];
+  }
 }
 
 function isWritten(document: unknown, path: Path): boolean {

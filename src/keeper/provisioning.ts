@@ -12,7 +12,7 @@ import { keyIdOf } from '../crypto/key-id.js';
 import { deriveLeaf } from './deriving.js';
 import { Lease } from './lease.js';
 import { requireTyped } from './pin-desk.js';
-import type { TokenUnit } from './token-unit.js';
+import { isEmbedded, type TokenUnit } from './token-unit.js';
 import { leaseEndMs, type Unlocking, type UnlockParts } from './unlocking.js';
 import type { KeeperCalls, SealedPin } from './wire.js';
 
@@ -71,7 +71,7 @@ export class Provisioning {
   async #initialiseBlank(unit: TokenUnit, pin: Buffer): Promise<void> {
     const info = await unit.open();
     if (info.initialised) return;
-    if (!unit.config.embedded) throw new AgentError('token.not-initialised');
+    if (!isEmbedded(unit.config)) throw new AgentError('token.not-initialised');
     requireTyped(pin);
     const soPin = drawSoPin();
     const raw = Buffer.alloc(2 + soPin.length + pin.length);

@@ -1,8 +1,9 @@
 /** Starts a keeper: folders, locks, configuration, socket, front; and the ways it ends. */
 import { secureHeapUsed } from 'node:crypto';
 import { join } from 'node:path';
-import { parseConfig, type Config, type PinSource } from '../config/document.js';
+import { parseConfig, type Config } from '../config/document.js';
 import { socketPlaces } from '../config/sockets.js';
+import type { PinSource } from '../config/token-document.js';
 import { AgentError } from '../errors/agent-error.js';
 import { hardenThisProcess } from '../platform/hardening.js';
 import { createLogger, logLevelOf, type LogLevel } from '../platform/log.js';

@@ -3,7 +3,7 @@
  * trouble ends in the same recovery: end the host, start a new one after a growing pause.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { TokenConfig } from '../config/document.js';
+import { tokenUri, type TokenConfig } from '../config/token-document.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
 import { scrubEnvironment } from '../platform/hardening.js';
 import type { HostCalls, HostMethod, HostTokenInfo } from '../tokenhost/messages.js';
@@ -59,7 +59,7 @@ export class TokenUnit {
       return 'degraded';
     if (this.#info === undefined) return 'absent';
     // A blank token stands for the configured one only where the agent is to initialise it.
-    return this.#info.initialised || this.config.embedded ? 'present' : 'absent';
+    return this.#info.initialised || isEmbedded(this.config) ? 'present' : 'absent';
   }
 
   status(): TokenStatus {
@@ -67,8 +67,9 @@ export class TokenUnit {
     return {
       name: this.config.name,
       state: this.state,
-      uri: info?.uri ?? this.config.uri,
-      module: this.config.module,
+      kind: this.config.kind,
+      uri: info?.uri ?? tokenUri(this.config),
+      module: 'module' in this.config ? this.config.module : undefined,
       onRemoval: this.config.onRemoval,
       label: info?.label,
       serial: info?.serial,
@@ -165,11 +166,7 @@ export class TokenUnit {
     if (pause > 0) await delay(pause);
     this.#link ??= this.#startHost();
     try {
-      const { result } = await this.#link.call(
-        'open',
-        { module: this.config.module, uri: this.config.uri },
-        OPEN_DEADLINE_MS,
-      );
+      const { result } = await this.#link.call('open', selectorOf(this.config), OPEN_DEADLINE_MS);
       this.#info = result;
       this.#reason = undefined;
       this.#failures = 0;
@@ -246,4 +243,17 @@ export class TokenUnit {
       this.#lose('removed');
     }
   }
+}
+
+/** Whether the agent gives this token its PIN when it is blank. */
+export function isEmbedded(config: TokenConfig): boolean {
+  return config.kind === 'pkcs11' && config.embedded;
+}
+
+/** What tells the token host which token is meant. */
+function selectorOf(config: TokenConfig): HostCalls['open']['params'] {
+  if (config.kind === 'pkcs11') return { module: config.module, uri: config.uri };
+  throw new AgentError('token.unsupported', {
+    message: `opening token "${config.name}": this release has no driver for "${config.kind}"`,
+  });
 }

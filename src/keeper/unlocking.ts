@@ -2,7 +2,8 @@
  * What happens with a PIN in hand: log in once, find the keys, derive every leaf the lease asks for, open the lease. Either all
  * of it happens, or the token is locked again and nothing stays.
  */
-import type { Config, TokenConfig } from '../config/document.js';
+import type { Config } from '../config/document.js';
+import type { TokenConfig } from '../config/token-document.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
 import type { Leaf } from '../crypto/leaf.js';
 import type { KeyringAnchor, LeafRecord, TokenHome } from '../keys/key-record.js';

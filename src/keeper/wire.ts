@@ -52,8 +52,10 @@ export interface TokenStatus {
   /** Name in touchstone.toml. */
   readonly name: string;
   readonly state: TokenState;
+  readonly kind: 'pkcs11' | 'yubikey-piv' | 'yubikey-otp';
   readonly uri: string;
-  readonly module: string;
+  /** Path of the PKCS#11 module, where the configuration names one. */
+  readonly module?: string | undefined;
   readonly label?: string | undefined;
   readonly serial?: string | undefined;
   readonly manufacturer?: string | undefined;

@@ -38,8 +38,9 @@ const errorData = z.object({
 export const tokenStatusSchema = z.object({
   name: z.string(),
   state: z.enum(['absent', 'present', 'unlocked', 'degraded']),
+  kind: z.enum(['pkcs11', 'yubikey-piv', 'yubikey-otp']),
   uri: z.string(),
-  module: z.string(),
+  module: z.string().optional(),
   label: z.string().optional(),
   serial: z.string().optional(),
   manufacturer: z.string().optional(),

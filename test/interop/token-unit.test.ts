@@ -17,6 +17,7 @@ describe('a token', () => {
   beforeEach(() => {
     module = new FaultyModule();
     const config = {
+      kind: 'pkcs11',
       name: 'faulty',
       module: module.path,
       uri: 'pkcs11:token=faulty',

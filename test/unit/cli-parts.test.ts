@@ -186,7 +186,7 @@ describe('health', () => {
   });
 
   it('reads trouble out of a status and gives a fix for each', () => {
-    const token = { name: 't', uri: '', module: '', onRemoval: 'keep' } as const;
+    const token = { kind: 'pkcs11', name: 't', uri: '', module: '', onRemoval: 'keep' } as const;
     const problem = { code: 'policy.invalid', message: 'line 3', hint: 'correct it' };
     const checks = statusChecks({
       agent: '1',

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { defaultConfig } from '../../src/config/default-config.js';
-import { parseConfig, type TokenConfig } from '../../src/config/document.js';
+import { parseConfig } from '../../src/config/document.js';
 import { settingsOf } from '../../src/config/settings.js';
+import type { Pkcs11TokenConfig } from '../../src/config/token-document.js';
 import { thrownBy } from '../support/error-code.js';
 
 const FILE = 'touchstone.toml';
@@ -24,6 +25,7 @@ describe('configuration', () => {
     });
     expect(parseConfig(HEAD + TOKEN, FILE).tokens).toEqual([
       {
+        kind: 'pkcs11',
         name: 'a',
         module: '/lib/p11.so',
         uri: 'pkcs11:token=a',
@@ -109,6 +111,42 @@ ${TOKEN.replace('"a"', '"b"')}pin = { credential = "touchstone-pin" }
       'token[0].module',
     ],
     ['a relative module', HEAD + TOKEN.replace('/lib', 'lib'), 'usage.path-relative', 5, 'token[0].module'],
+    ['an unknown kind', `${HEAD}${TOKEN}kind = "card"\n`, 'config.invalid', 7, 'token[0].kind'],
+    [
+      'an OTP slot with a module',
+      `${HEAD}[[token]]\nname = "a"\nkind = "yubikey-otp"\nserial = 7\nslot = 2\nmodule = "/x"\n`,
+      'config.invalid',
+      8,
+      'token[0].module',
+    ],
+    [
+      'a third OTP slot',
+      `${HEAD}[[token]]\nname = "a"\nkind = "yubikey-otp"\nserial = 7\nslot = 3\n`,
+      'config.invalid',
+      7,
+      'token[0].slot',
+    ],
+    [
+      'a serial number in quotes',
+      `${HEAD}[[token]]\nname = "a"\nkind = "yubikey-piv"\nserial = "7"\n`,
+      'config.invalid',
+      6,
+      'token[0].serial',
+    ],
+    [
+      'a PIV token as long as it has no driver',
+      `${HEAD}[[token]]\nname = "a"\nkind = "yubikey-piv"\nserial = 7\n`,
+      'config.invalid',
+      5,
+      'token[0].kind',
+    ],
+    [
+      'an OTP token as long as it has no driver',
+      `${HEAD}[[token]]\nname = "a"\nkind = "yubikey-otp"\nserial = 7\nslot = 1\n`,
+      'config.invalid',
+      5,
+      'token[0].kind',
+    ],
     ['two tokens of one name', HEAD + TOKEN + TOKEN, 'config.invalid', 8, 'token[1].name'],
     [
       'a PIN in the URI',
@@ -211,7 +249,8 @@ ${TOKEN.replace('"a"', '"b"')}pin = { credential = "touchstone-pin" }
 });
 
 describe('default configuration', () => {
-  const token: TokenConfig = {
+  const token: Pkcs11TokenConfig = {
+    kind: 'pkcs11',
     name: 'embedded',
     module: '/usr/lib/softhsm/libsofthsm2.so',
     uri: 'pkcs11:token=touchstone',
@@ -268,10 +307,11 @@ describe('settings', () => {
       'ssh-agent.certificates = [] (default)',
       'pkcs11.enabled = false (default)',
       'token[0].name = "a" (config)',
+      'token[0].kind = "pkcs11" (default)',
       'token[0].module = "/lib/p11.so" (config)',
       'token[0].uri = "pkcs11:token=a" (config)',
-      'token[0].on-removal = "keep" (default)',
       'token[0].embedded = false (default)',
+      'token[0].on-removal = "keep" (default)',
       'token[0].env.A = "b" (config)',
       'token[0].pin.file = "/p" (config)',
     ]);

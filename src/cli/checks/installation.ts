@@ -12,22 +12,22 @@ export function checkInstallation(): readonly Check[] {
   return [checkNode(process.versions.node), checkShim()];
 }
 
-/** One check per configured token: is its driver there and readable. */
+/** One check per token with a PKCS#11 module: is it there and readable. */
 export function checkDrivers(config: Config): readonly Check[] {
-  return config.tokens.map((token) => {
-    const name = `driver of ${token.name}`;
-    try {
-      accessSync(token.module, constants.R_OK);
-      if (statSync(token.module).isFile()) return ok(name, token.module);
-    } catch {
-      // Missing and unreadable have the same fix.
-    }
-    return fail(
-      name,
-      `${token.module} cannot be read`,
-      `install the driver, or correct module of token "${token.name}"`,
-    );
-  });
+  return config.tokens.flatMap((token) =>
+    'module' in token && token.module !== undefined ? [checkModule(token.name, token.module)] : [],
+  );
+}
+
+function checkModule(token: string, module: string): Check {
+  const name = `driver of ${token}`;
+  try {
+    accessSync(module, constants.R_OK);
+    if (statSync(module).isFile()) return ok(name, module);
+  } catch {
+    // Missing and unreadable have the same fix.
+  }
+  return fail(name, `${module} cannot be read`, `install the driver, or correct module of token "${token}"`);
 }
 
 /** `version` as in process.versions.node. */

@@ -3,7 +3,8 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { defaultConfig } from '../../config/default-config.js';
-import { parseConfig, type TokenConfig } from '../../config/document.js';
+import { parseConfig } from '../../config/document.js';
+import type { Pkcs11TokenConfig } from '../../config/token-document.js';
 import { AgentError } from '../../errors/agent-error.js';
 import { defaultPolicy } from '../../policy/default-policy.js';
 import type { AgentPaths } from '../../platform/paths.js';
@@ -44,11 +45,12 @@ export async function init(context: CliContext, invocation: Invocation): Promise
   };
 }
 
-function tokenOf(options: OptionValues, softhsm: string): TokenConfig {
+function tokenOf(options: OptionValues, softhsm: string): Pkcs11TokenConfig {
   const name = options.text('name') ?? 'release';
   const embedded = options.flag('softhsm');
   const pinFile = options.text('pin-file');
   return {
+    kind: 'pkcs11',
     name,
     ...(embedded ? embeddedToken(options, name, softhsm) : ownToken(options)),
     onRemoval: options.choice('on-removal', ON_REMOVAL) ?? 'keep',
@@ -61,7 +63,7 @@ function embeddedToken(
   options: OptionValues,
   name: string,
   softhsm: string,
-): Pick<TokenConfig, 'module' | 'uri' | 'env'> {
+): Pick<Pkcs11TokenConfig, 'module' | 'uri' | 'env'> {
   if (options.text('token') !== undefined) {
     throw new AgentError('usage.invalid', { message: 'options --softhsm and --token: only one can be used' });
   }
@@ -72,7 +74,7 @@ function embeddedToken(
   };
 }
 
-function ownToken(options: OptionValues): Pick<TokenConfig, 'module' | 'uri' | 'env'> {
+function ownToken(options: OptionValues): Pick<Pkcs11TokenConfig, 'module' | 'uri' | 'env'> {
   const module = options.text('module');
   const uri = options.text('token');
   if (module !== undefined && uri !== undefined) return { module, uri, env: {} };

@@ -40,6 +40,7 @@ function renderToken(token: TokenStatusInfo): string {
   return renderFields([
     ['token', token.name],
     ['state', token.state],
+    ['kind', token.kind],
     ['label', token.label],
     ['serial', token.serial],
     ['manufacturer', token.manufacturer],
