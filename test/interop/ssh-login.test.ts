@@ -1,12 +1,13 @@
 /** Logins at a real sshd, which checks every signature itself and binds its sessions to the agent's connection. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { userInfo } from 'node:os';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runProgram, type CommandResult, type DemoAgent } from '../support/demo-agent.js';
+import { freePort } from '../support/free-port.js';
 import { sshEnvironment, startSshDoor } from '../support/ssh-door.js';
 
 const SSHD = '/usr/sbin/sshd';
@@ -31,17 +32,6 @@ function file(name: string): string {
 
 function run(program: string, argv: readonly string[]): Promise<CommandResult> {
   return runProgram(program, argv, { environment: sshEnvironment(agent), cwd: agent.folder });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => {
-        resolve(typeof address === 'object' && address !== null ? address.port : 0);
-      });
-    });
-  });
 }
 
 /** A server of our own: its keys, its authorized keys, this user, one loopback port. */

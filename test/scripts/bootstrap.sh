@@ -84,6 +84,17 @@ has_openssl_engine() {
   return 1
 }
 
+# Debian keeps the server's programs off the path.
+has_postgres() {
+  local file
+  for file in /usr/lib/postgresql/*/bin/initdb; do
+    if [ -x "$file" ]; then
+      return 0
+    fi
+  done
+  has_program initdb
+}
+
 # Prints the Debian packages that the mode needs and this machine lacks.
 missing_packages() {
   local pair needs=('cc gcc' 'g++ g++' 'make make' 'python3 python3')
@@ -95,7 +106,8 @@ missing_packages() {
     test)
       needs+=('openssl openssl' 'ssh-keygen openssh-client' 'pkcs11-tool opensc' 'p11-kit p11-kit' 'p11tool gnutls-bin'
         'certutil libnss3-tools' 'git git' '/usr/sbin/sshd openssh-server'
-        'docker-registry docker-registry' 'unshare util-linux' 'setpriv util-linux' 'script bsdutils' 'softhsm2-util softhsm2')
+        'docker-registry docker-registry' 'notary notary' 'skopeo skopeo' '/usr/sbin/dockerd docker.io'
+        'unshare util-linux' 'setpriv util-linux' 'script bsdutils' 'softhsm2-util softhsm2')
       ;;
   esac
   for pair in "${needs[@]}"; do
@@ -103,6 +115,7 @@ missing_packages() {
   done
   [ "$MODE" = build ] || has_softhsm || say softhsm2
   [ "$MODE" != test ] || has_openssl_engine || say libengine-pkcs11-openssl
+  [ "$MODE" != test ] || has_postgres || say postgresql
 }
 
 apt_install() {

@@ -4,8 +4,14 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { TokenServer } from './token-server.js';
 
 const START_MS = 20_000;
+
+export interface DockerRegistryOptions {
+  /** Whose tokens it asks for. */
+  readonly tokens?: TokenServer | undefined;
+}
 
 export class DockerRegistry implements AsyncDisposable {
   /** `127.0.0.1:PORT`. */
@@ -19,7 +25,7 @@ export class DockerRegistry implements AsyncDisposable {
     this.#folder = folder;
   }
 
-  static async start(): Promise<DockerRegistry> {
+  static async start(options: DockerRegistryOptions = {}): Promise<DockerRegistry> {
     const folder = mkdtempSync(path.join(tmpdir(), 'touchstone-registry-'));
     const config = path.join(folder, 'config.yml');
     writeFileSync(
@@ -29,6 +35,10 @@ export class DockerRegistry implements AsyncDisposable {
         'log: { level: info, formatter: json }',
         `storage: { filesystem: { rootdirectory: ${JSON.stringify(path.join(folder, 'data'))} } }`,
         'http: { addr: "127.0.0.1:0" }',
+        // JSON is YAML.
+        ...(options.tokens === undefined
+          ? []
+          : [`auth: { token: ${JSON.stringify(options.tokens.settings)} }`]),
         '',
       ].join('\n'),
     );
