@@ -155,6 +155,9 @@ export const ERROR_TABLE = {
   'token.bad-signature': row('the token returned a signature that does not verify', 'do not use this token until you know why', 'never', 1, -32162),
   'token.other': row('the driver reported an error', 'see the driver code in the details', 'never', 1, -32163),
   'token.not-initialised': row('the token is not initialised', 'initialise it first; for the embedded token run "touchstone init --softhsm"', 'after-user-action', 4, -32164),
+  'token.touch-timeout': row('the key was not touched in time', 'run the command again and touch the key when it blinks', 'later', 7, -32165),
+  'token.slot-mode': row('the OTP slot is not set up as derivation needs it', 'program it with "touchstone token setup --otp"', 'after-user-action', 4, -32166),
+  'token.not-permitted': row('this user may not open the device', 'allow it with a udev rule: see docs/tokens/yubikey-otp.md', 'after-user-action', 4, -32167),
 
   // audit
   'audit.write': row('the audit log cannot be written, so nothing is signed', 'free some space; signing goes on by itself', 'later', 1, -32170),
@@ -177,6 +180,22 @@ export const ERROR_TABLE = {
   'registry.missing': row('the registry has no such image', 'check the reference; an image is pushed before it is signed', 'after-user-action', 1, -32202),
   'registry.reply': row('the registry answered with something unexpected', 'try again; if it goes on, the registry is at fault', 'later', 1, -32203),
   'registry.busy': row('others kept changing the same tag', 'try again in a moment', 'later', 1, -32204),
+
+  // notary: collections of a notary-server (Docker Content Trust)
+  'notary.document': row('the metadata is not valid', 'ask the publisher to sign it again; "touchstone trust inspect" shows what can be read', 'never', 6, -32210),
+  'notary.unreachable': row('the trust server could not be reached', 'check --server and the network; "touchstone trust status" asks it again', 'later', 1, -32211),
+  'notary.denied': row('the trust server does not allow this', 'log in to the registry with "docker login", then try again', 'after-user-action', 1, -32212),
+  'notary.missing': row('there is no trust data for this repository', 'begin with "touchstone trust init REPOSITORY"', 'after-user-action', 6, -32213),
+  'notary.reply': row('the trust server answered with something unexpected', 'try again; if it goes on, the server is at fault', 'later', 1, -32214),
+  'notary.rejected': row('the trust server rejected what was published', 'see "touchstone trust status REPOSITORY"', 'after-user-action', 1, -32215),
+  'notary.conflict': row('others kept publishing to this repository', 'try again in a moment', 'later', 1, -32216),
+  'notary.expired': row('the metadata has expired', 'its publisher renews it with "touchstone trust heal REPOSITORY"', 'after-user-action', 6, -32217),
+  'notary.threshold': row('not enough of the keys that it takes have signed', 'see who signs with "touchstone trust inspect REPOSITORY"', 'after-user-action', 6, -32218),
+  'notary.rollback': row('the server offers an older version than the one already seen', 'do not use it: somebody may be hiding an update', 'never', 6, -32219),
+  'notary.pin': row('the root of the repository is not the pinned one', 'check with its publisher, then "touchstone trust pin REPOSITORY"', 'after-user-action', 6, -32220),
+  'notary.checksum': row('a file is not the one that the metadata names', 'try again; if it goes on, the repository needs "touchstone trust heal"', 'later', 6, -32221),
+  'notary.unsigned': row('nobody has signed this', 'see what is signed with "touchstone trust list REPOSITORY"', 'after-user-action', 6, -32222),
+  'notary.team': row('not all required teams have signed this', 'ask the missing team to sign with "touchstone trust sign"', 'after-user-action', 6, -32223),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;

@@ -16,6 +16,7 @@ import {
   SSHSIG_PREFIX,
   startsWith,
 } from './prefixes.js';
+import { describeNotary, isNotaryKind, notaryKindOf } from './notary1/statement.js';
 import { describeSimpleSigning } from './simple-signing.js';
 import { describeNotation, NOTATION_KIND } from './notation.js';
 import { describeSshsig } from './sshsig.js';
@@ -49,6 +50,9 @@ export function kindOf(bytes: Buffer): Kind | undefined {
 
 type Reader = (bytes: Buffer) => Statement;
 
+const KNOWN_KINDS =
+  'oci.simple-signing, dsse:TYPE, sshsig:NAMESPACE, ssh.userauth, notation.payload, x509.tbs, notary.ROLE and digest';
+
 function readerOf(kind: Kind): Reader {
   if (kind === 'oci.simple-signing') return describeSimpleSigning;
   if (kind.startsWith('sshsig:')) return describeSshsig;
@@ -56,10 +60,11 @@ function readerOf(kind: Kind): Reader {
   if (kind === USERAUTH_KIND) return describeUserauth;
   if (kind === NOTATION_KIND) return describeNotation;
   if (kind === TBS_KIND) return describeTbs;
+  if (isNotaryKind(kind)) return (bytes) => describeNotary(kind, bytes);
   if (kind === 'digest') return describeDigest;
   const shown = /^[\x21-\x7e]{1,64}$/.test(kind) ? kind : 'this kind';
   throw new AgentError('statement.unrecognised', {
-    message: `reading the bytes as ${shown}: this release knows oci.simple-signing, dsse:TYPE, sshsig:NAMESPACE, ssh.userauth, notation.payload, x509.tbs and digest`,
+    message: `reading the bytes as ${shown}: this release knows ${KNOWN_KINDS}`,
   });
 }
 
@@ -70,6 +75,8 @@ function readerByPrefix(bytes: Buffer): Reader | undefined {
   if (isUserauth(bytes)) return describeUserauth;
   if (startsWith(bytes, NOTATION_PREFIX)) return describeNotation;
   if (isX509Tbs(bytes)) return describeTbs;
+  const notaryKind = notaryKindOf(bytes);
+  if (notaryKind !== undefined) return (whole) => describeNotary(notaryKind, whole);
   return isDigestLength(bytes) ? describeDigest : undefined;
 }
 

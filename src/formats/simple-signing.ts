@@ -2,6 +2,7 @@
  * Cosign's payload over an image digest ("simple signing", containers/image atomic-signature format). The reader takes
  * exactly the fields of the format and nothing else; the writer gives the bytes that cosign itself would write.
  */
+import { escapeAsGo } from '../encoding/canonical-json.js';
 import { parseJsonStrict } from '../encoding/json.js';
 import { printable } from '../encoding/utf8.js';
 import { AgentError } from '../errors/agent-error.js';
@@ -125,14 +126,6 @@ function exactFields(value: unknown, what: string, names: readonly string[]): re
     throw unrecognised(KIND, `${what} does not hold exactly ${names.join(', ')}`);
   }
   return names.map((name) => value[name]);
-}
-
-// Go's encoder escapes these three and the two line separators; JSON.stringify does not.
-function escapeAsGo(json: string): string {
-  return json.replace(
-    /[<>&\u2028\u2029]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }
 
 function utf8(text: string): Buffer {

@@ -16,6 +16,8 @@ const PRINTABLE_STRING = 0x13;
 const COUNTRY = /^[A-Z]{2}$/;
 /** Upper bound of X.520 for each of them, in characters. */
 const MAX_VALUE_LENGTH = 64;
+/** Repositories stand in CN, and are longer than X.520 allows; no reader of ours or theirs minds. */
+const MAX_CN_LENGTH = 255;
 
 export type AttributeName = (typeof ATTRIBUTES)[number][0];
 export type DistinguishedName = Readonly<Partial<Record<AttributeName, string>>>;
@@ -79,8 +81,9 @@ export function decodeName(reader: DerReader): DistinguishedName {
 
 function checkValue(attribute: AttributeName, value: string): void {
   if (attribute === 'C' && !COUNTRY.test(value)) throw invalid('C is two capital letters');
-  if (value === '' || value.length > MAX_VALUE_LENGTH || !/^[^\p{Cc}",+<>;\\=]+$/u.test(value))
-    throw invalid(`${attribute} has 1 to ${MAX_VALUE_LENGTH} characters, none of them , + = < > ; " \\`);
+  const longest = attribute === 'CN' ? MAX_CN_LENGTH : MAX_VALUE_LENGTH;
+  if (value === '' || value.length > longest || !/^[^\p{Cc}",+<>;\\=]+$/u.test(value))
+    throw invalid(`${attribute} has 1 to ${longest} characters, none of them , + = < > ; " \\`);
 }
 
 function invalid(problem: string): AgentError {

@@ -1,6 +1,7 @@
 /**
- * Certificates before they are signed (RFC 5280 section 4.1). Two profiles and nothing else: an authority that signs itself, and a
- * leaf for code signing as the Notary Project demands it. What is neither is not read at all, and so never signed.
+ * Certificates before they are signed (RFC 5280 section 4.1). Three profiles and nothing else: an authority that signs itself, a
+ * leaf for code signing as the Notary Project demands it, and the certificate that wraps a root key for one repository of Docker Content
+ * Trust. What is none of them is not read at all, and so never signed.
  */
 import { createHash } from 'node:crypto';
 import { keyIdOf } from '../crypto/key-id.js';
@@ -15,7 +16,7 @@ import { decodeName, encodeName, formatName, type DistinguishedName } from './x5
 export const TBS_KIND = 'x509.tbs';
 
 export interface CertificateFields {
-  readonly profile: 'authority' | 'leaf';
+  readonly profile: 'authority' | 'leaf' | 'repository';
   /** Big-endian, positive, at most 20 bytes. */
   readonly serial: Uint8Array;
   readonly issuer: DistinguishedName;
@@ -44,6 +45,11 @@ const FIXED_EXTENSIONS = {
     extension('2.5.29.19', true, der(TAG.sequence)),
     extension('2.5.29.15', true, der(TAG.bitString, Buffer.from([7, 0x80]))),
     extension('2.5.29.37', false, der(TAG.sequence, derOid('1.3.6.1.5.5.7.3.3'))),
+  ],
+  repository: [
+    // No CA; digitalSignature. No extended usage: a trust server that is pinned to a CA asks for server authentication.
+    extension('2.5.29.19', true, der(TAG.sequence)),
+    extension('2.5.29.15', true, der(TAG.bitString, Buffer.from([7, 0x80]))),
   ],
 } as const;
 
@@ -85,12 +91,15 @@ export function describeTbs(bytes: Buffer): Statement {
   checkKey(spki);
   const profile = readProfile(reader, spki);
   reader.end();
-  if (profile === 'authority' && formatName(issuer) !== formatName(subject))
-    throw reader.malformed('an authority below another one is not signed');
+  const isSelfSigned = profile !== 'leaf';
+  if (isSelfSigned && formatName(issuer) !== formatName(subject))
+    throw reader.malformed('one that should sign itself names another issuer');
+  const repository = profile === 'repository' ? repositoryFrom(subject, reader) : undefined;
   const shown = printable(formatName(subject), 90);
   return {
     kind: TBS_KIND,
-    ...(profile === 'authority' ? { signer: keyIdOf(spki) } : {}),
+    ...(isSelfSigned ? { signer: keyIdOf(spki) } : {}),
+    ...(repository === undefined ? {} : { repository }),
     summary: [`certificate ${profile} ${shown}`, `valid until ${notAfter}`],
     facts: {
       profile,
@@ -102,6 +111,13 @@ export function describeTbs(bytes: Buffer): Statement {
     },
     blind: false,
   };
+}
+
+/** Nothing but the name of the repository, so that nothing else is vouched for. */
+function repositoryFrom(subject: DistinguishedName, reader: DerReader): string {
+  const { CN, ...others } = subject;
+  if (CN === undefined || Object.keys(others).length > 0) throw reader.malformed('the subject is not one CN');
+  return CN;
 }
 
 function extensionsOf(
@@ -142,17 +158,17 @@ function readProfile(reader: DerReader, spki: Buffer): CertificateFields['profil
   const found: Buffer[] = [];
   while (!list.isAtEnd) found.push(list.element(TAG.sequence));
   const last = found.at(-1)?.length ?? 0;
-  for (const profile of ['authority', 'leaf'] as const) {
+  for (const profile of ['authority', 'leaf', 'repository'] as const) {
     const expected = extensionsOf(profile, spki, spki);
     const isSame =
       expected.length === found.length &&
       expected.slice(0, -1).every((one, index) => found[index]?.equals(one));
     const authorityKey = expected.at(-1);
     if (!isSame || authorityKey?.length !== last) continue;
-    // An authority names its own key as the one that signs.
+    // What signs itself names its own key as the one that signs.
     if (profile === 'leaf' || found.at(-1)?.equals(authorityKey) === true) return profile;
   }
-  throw list.malformed('the extensions are of neither profile');
+  throw list.malformed('the extensions are of no profile');
 }
 
 function readValidity(reader: DerReader): readonly [string, string] {
