@@ -2,7 +2,7 @@
  * Keys as Notary v1 documents hold them, and their two ids: the TUF id over the object as it stands, and the canonical id over the bare
  * public key, by which key files, key listings and signers know a key whatever certificate it is wrapped in.
  */
-import type { X509Certificate} from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { rawFromSpki, spkiFromRaw } from '../../crypto/public-key.js';
 import { decodeBase64, encodeBase64 } from '../../encoding/base64.js';
