@@ -1,14 +1,14 @@
 /** The keyring as the front uses it: names to records, what a record may sign, and the answers of `keys.list`. */
 import { AgentError } from '../errors/agent-error.js';
-import type { KeyRecord, LeafRecord } from '../keys/key-record.js';
+import type { ClientKey, KeyRecord, RepositoryRoot } from '../keys/key-record.js';
 import { keyNameOf } from '../keys/key-name.js';
 import type { Keyring } from '../keys/keyring.js';
-import { isAgentRole, kindsOfRole, roleAllows } from '../keys/roles.js';
+import { isAgentRole, kindsOfRole, maySignBlind, ROOT_ROLE, roleAllows } from '../keys/roles.js';
 import type { KeyInfo } from '../protocol/methods.js';
 
 /** A key as the path of a signature needs it. */
 export interface SigningKey {
-  readonly record: LeafRecord;
+  readonly record: ClientKey;
   /** Canonical name. */
   readonly name: string;
   /** REPOSITORY#ROLE, what policy rules match. */
@@ -66,21 +66,23 @@ export class KeyBook {
 
   /** @throws AgentError `statement.kind` when the role of the key does not cover the kind */
   requireKind(key: SigningKey, kind: string): void {
-    if (kind === 'digest' || roleAllows(key.record.role, kind)) return;
+    const { role } = key.record;
+    if (kind === 'digest' ? maySignBlind(role) : roleAllows(role, kind)) return;
     throw new AgentError('statement.kind', {
       message: `${key.name} may not sign ${kind}`,
-      hint: `role "${key.record.role}" signs ${kindsOfRole(key.record.role).join(', ')}; choose another key`,
+      hint: `role "${role}" signs ${kindsOfRole(role).join(', ')}; choose another key`,
       details: { key: key.name, kind },
     });
   }
 
   /** @param loaded key ids that a lease covers now */
-  info(record: KeyRecord, loaded: ReadonlySet<string>): KeyInfo {
-    const base = { name: keyNameOf(record), usage: record.usage, createdAt: record.createdAt };
+  info(record: KeyRecord | RepositoryRoot, loaded: ReadonlySet<string>): KeyInfo {
+    const base = { name: keyNameOf(record), createdAt: record.createdAt };
     switch (record.usage) {
       case 'derive':
         return {
           ...base,
+          usage: 'derive',
           keyId: record.keyId,
           algorithm: record.backend === 'ec' ? 'ecdsa-p256' : 'hmac-sha256',
           publicKey: record.publicKey,
@@ -91,19 +93,22 @@ export class KeyBook {
           loaded: false,
         };
       case 'root':
+      case 'repository-root':
         return {
           ...base,
+          usage: 'root',
           keyId: record.keyId,
           algorithm: record.algorithm,
           publicKey: record.publicKey,
           state: 'active',
           homes: [{ ...record.home }],
-          kinds: [],
+          kinds: [...kindsOfRole(ROOT_ROLE)],
           loaded: loaded.has(record.keyId),
         };
       case 'sign':
         return {
           ...base,
+          usage: 'sign',
           keyId: record.keyId,
           algorithm: record.algorithm,
           publicKey: record.publicKey,

@@ -4,7 +4,7 @@ import { AgentError, asAgentError } from '../errors/agent-error.js';
 import type { KeyringAnchor, LeafRecord } from '../keys/key-record.js';
 import { addHome, addLeaf, nextEpoch, retireAndAdd, revokeLeaf } from '../keys/keyring-change.js';
 import { keyNameOf, parseKeyName, withDefaults } from '../keys/key-name.js';
-import { isAgentRole, kindsOfRole, isTokenRole } from '../keys/roles.js';
+import { isAgentRole, kindsOfRole, isTokenRole, ROOT_ROLE } from '../keys/roles.js';
 import type { CreateFields, DeriveFields, KeeperCalls } from '../keeper/wire.js';
 import type { Params, Result } from '../protocol/methods.js';
 import type { AuditTrail } from './audit-trail.js';
@@ -112,6 +112,7 @@ export class KeyService {
     const { keys, editor, loaded } = this.#parts;
     return editor.exclusive(async () => {
       const fields = namedFields(parseKeyName(params.key));
+      requireOwnIndex(fields);
       requireFirstEpoch(fields, keys.keyring.leaves());
       const { token, pin, useLastTry } = params;
       const record = await this.#made(fields, { token, pin, useLastTry });
@@ -251,6 +252,16 @@ function requireFirstEpoch(fields: CreateFields, leaves: readonly LeafRecord[]):
       details: { field: 'epoch' },
     });
   }
+}
+
+/** @throws AgentError `key.field-invalid`: index 0 of a root is the keyring's own */
+function requireOwnIndex({ repository, role, index }: CreateFields): void {
+  if (role !== ROOT_ROLE || index > 0) return;
+  throw new AgentError('key.field-invalid', {
+    message: 'index: the first root that is made for a repository has index 1; 0 is the root of the keyring',
+    hint: `name it ${repository}#${ROOT_ROLE}:1`,
+    details: { field: 'index' },
+  });
 }
 
 function isSame(leaf: LeafRecord, fields: CreateFields): boolean {

@@ -1,6 +1,6 @@
 /** What the policy in force says about keys and callers, without asking for a signature. */
 import type { LeafRecord } from '../keys/key-record.js';
-import { isAgentRole } from '../keys/roles.js';
+import { maySignBlind } from '../keys/roles.js';
 import { explain } from '../policy/decide.js';
 import type { Params, Result } from '../protocol/methods.js';
 import type { KeyBook } from './key-book.js';
@@ -52,7 +52,7 @@ export class PolicyView {
     const { uid, gid, socket } = peer;
     const nowMs = Date.now();
     return (keys.loaded?.leaves() ?? []).filter((leaf) => {
-      if (leaf.state !== 'active' || isAgentRole(leaf.role)) return false;
+      if (leaf.state !== 'active' || !maySignBlind(leaf.role)) return false;
       const key = `${leaf.repository}#${leaf.role}`;
       const request = { uid, gid, socket, key, kind: 'digest', blind: true, nowMs };
       const decision = policy.cache.decide(request, usage.state);

@@ -3,22 +3,16 @@
  * batch is one decision, one audit group and one reply: all of it is signed, or none of it is released.
  */
 import type { AuditEntry } from '../audit/chain.js';
-import type { RsaScheme } from '../crypto/algorithms.js';
-import { decodeBase64 } from '../encoding/base64.js';
 import { printable } from '../encoding/utf8.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
-import { describe } from '../formats/describe.js';
-import type { Statement } from '../formats/statement.js';
 import type { Signed } from '../keeper/wire.js';
 import type { UsageDemand } from '../policy/usage.js';
 import { LIMITS } from '../protocol/limits.js';
 import type { Result, SignRequest } from '../protocol/methods.js';
+import { admit, type Admitted, type AdmissionParts } from './admission.js';
 import type { AuditTrail } from './audit-trail.js';
 import type { KeeperLink } from './keeper-link.js';
-import type { KeyBook, SigningKey } from './key-book.js';
 import type { Peer } from './peer.js';
-import type { PolicyFile } from './policy-file.js';
-import type { UsageBook } from './usage-book.js';
 
 export interface SignCall {
   readonly peer: Peer;
@@ -30,22 +24,9 @@ export interface SignCall {
   readonly onWaiting: (token: string, ahead: number) => void;
 }
 
-export interface SignPipeParts {
+export interface SignPipeParts extends AdmissionParts {
   readonly keeper: KeeperLink;
-  readonly keys: KeyBook;
-  readonly policy: PolicyFile;
-  readonly usage: UsageBook;
   readonly trail: AuditTrail;
-}
-
-/** One request that passed every check. */
-interface Admitted {
-  readonly key: SigningKey;
-  readonly kind: string;
-  readonly message: Buffer;
-  readonly scheme: RsaScheme | undefined;
-  readonly statement: Statement;
-  readonly rule: string;
 }
 
 /** Deadlines are looked at this often: precise enough for people and cheap enough for 60,000 calls a second. */
@@ -78,7 +59,7 @@ export class SignPipe implements Disposable {
       this.#parts.trail.requireWritable();
       const admitted: Admitted[] = [];
       for (const request of call.requests) {
-        admitted.push(this.#admit(call.peer, request, nowMs));
+        admitted.push(admit(this.#parts, call.peer, request, nowMs));
         at += 1;
       }
       this.#spend(admitted, nowMs);
@@ -101,37 +82,6 @@ export class SignPipe implements Disposable {
 
   [Symbol.dispose](): void {
     clearInterval(this.#sweeper);
-  }
-
-  #admit(peer: Peer, request: SignRequest, nowMs: number): Admitted {
-    const { keys, policy, usage } = this.#parts;
-    const key = keys.signingKey(request.key);
-    const { kind, scheme } = request;
-    const message = decodeBase64(request.payload, 'payload');
-    const statement = describe(kind, message);
-    keys.requireKind(key, kind);
-    if (statement.repository !== undefined && statement.repository !== key.record.repository) {
-      throw new AgentError('statement.repository', {
-        message: `the statement names ${printable(statement.repository, 80)}, the key is of ${key.record.repository}`,
-        details: { key: key.name, kind },
-      });
-    }
-    if (statement.signer !== undefined && statement.signer !== key.record.keyId) {
-      throw new AgentError('key.usage', {
-        message: 'the certificate signs itself, but it is of another key',
-      });
-    }
-    const { uid, gid, socket } = peer;
-    const decision = policy.cache.decide(
-      { uid, gid, socket, key: key.policyName, kind, blind: statement.blind, nowMs },
-      usage.state,
-    );
-    if (decision.outcome === 'allow') return { key, kind, message, scheme, statement, rule: decision.rule };
-    throw new AgentError(decision.code, {
-      message: `${key.name} may not sign ${kind} for uid ${uid}: ${decision.reason}`,
-      hint: `see why: touchstone policy explain --key '${key.policyName}' --kind '${kind}'`,
-      details: { key: key.name, kind, rule: decision.rule },
-    });
   }
 
   /** Counts the batch against the limits of its rules. @throws AgentError `policy.limit` */

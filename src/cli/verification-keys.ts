@@ -8,7 +8,7 @@ import { decodePem } from '../encoding/pem.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
 import { spkiFromSshLine } from '../formats/ssh-public-key.js';
 import { formatKeyName, parseKeyName } from '../keys/key-name.js';
-import type { KeyRecord, LeafRecord } from '../keys/key-record.js';
+import type { KeyRecord, LeafRecord, RepositoryRoot } from '../keys/key-record.js';
 import type { Keyring } from '../keys/keyring.js';
 import { verifyKeyring } from '../keys/keyring-file.js';
 import type { CliContext } from './context.js';
@@ -131,7 +131,8 @@ function keysOfKeyring(keyring: Keyring, name: string): readonly VerificationKey
   const wanted = name.startsWith('pkcs11:') ? undefined : parseKeyName(name);
   const leaves = wanted === undefined ? [] : keyring.leaves().filter((leaf) => isMeant(leaf, wanted));
   // No leaf of that name: the keyring's own look-up gives root, the key at a URI, or the right error.
-  const records: readonly KeyRecord[] = leaves.length === 0 ? [keyring.find(name)] : leaves;
+  const records: readonly (KeyRecord | RepositoryRoot)[] =
+    leaves.length === 0 ? [keyring.find(name)] : leaves;
   const usable = records.filter((record) => record.usage !== 'sign' || record.state !== 'revoked');
   if (usable.length === 0)
     throw new AgentError('key.revoked', { message: `verifying with ${name}: it is revoked` });

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { Config } from '../config/document.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
 import type { KeyringAnchor } from '../keys/key-record.js';
-import { isAgentRole } from '../keys/roles.js';
+import { isAgentRole, isTokenRole } from '../keys/roles.js';
 import type { KeyringFile } from '../state/keyring-file.js';
 import type { PinLedger } from '../state/pin-ledger.js';
 import type { HostTokenInfo } from '../tokenhost/messages.js';
@@ -253,8 +253,9 @@ export class Keeper {
     const derived = await unit.section(() => deriveLeaf(unit, anchor.derivation, anchor.domain, fields));
     const publicKey = derived.spki.toString('base64');
     const known = this.#shelf.find(rawKeyId(derived.keyId));
-    // What was revoked stays so, and the agent's own keys come from setup alone, whatever a front asks for.
-    if (isAgentRole(fields.role) || (known?.record.usage === 'sign' && known.record.state !== 'active')) {
+    // What was revoked stays so, the agent's own keys come from setup alone and roots from a token, whatever a front asks for.
+    const isDerivable = !isAgentRole(fields.role) && !isTokenRole(fields.role);
+    if (!isDerivable || (known?.record.usage === 'sign' && known.record.state !== 'active')) {
       derived.leaf.wipe();
       throw new AgentError('key.usage');
     }

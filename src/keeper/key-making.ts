@@ -5,7 +5,7 @@ import { rawFromSpki } from '../crypto/public-key.js';
 import { AgentError } from '../errors/agent-error.js';
 import { formatKeyName } from '../keys/key-name.js';
 import type { LeafRecord } from '../keys/key-record.js';
-import { isAgentRole } from '../keys/roles.js';
+import { isAgentRole, ROOT_ROLE } from '../keys/roles.js';
 import type { KeyShelf } from './key-shelf.js';
 import type { LeaseBook } from './lease-book.js';
 import type { PinDesk } from './pin-desk.js';
@@ -72,8 +72,9 @@ export class KeyMaking {
         hint: `touchstone unlock --token ${unit.config.name}`,
       });
     }
-    // Orders for the agent's own roles are paid by no lease.
-    if (isAgentRole(fields.role)) throw new AgentError('key.usage');
+    // Orders for the agent's own roles are paid by no lease, and index 0 of a root is the name of the keyring's own.
+    if (isAgentRole(fields.role) || (fields.role === ROOT_ROLE && fields.index === 0))
+      throw new AgentError('key.usage');
     const object = { id: randomBytes(ID_BYTES).toString('hex'), label: formatKeyName(fields) };
     const { result } = await unit.call(
       'generateSigningKey',

@@ -11,7 +11,7 @@ import { AgentError, asAgentError } from '../errors/agent-error.js';
 import { prefixMatches } from '../formats/prefixes.js';
 import { ANCHOR_TYPE, RECORDS_TYPE } from '../keys/keyring.js';
 import type { TokenHome } from '../keys/key-record.js';
-import { roleAllows } from '../keys/roles.js';
+import { maySignBlind, roleAllows } from '../keys/roles.js';
 import { LIMITS } from '../protocol/limits.js';
 import type { KeyShelf, ShelfKey } from './key-shelf.js';
 import type { Lease } from './lease.js';
@@ -44,7 +44,7 @@ export interface OrderOrigin {
   send(frame: Buffer): void;
 }
 
-/** The lease that pays for an order; none for the agent's own documents. */
+/** The lease that pays for an order; none for the agent's own documents, whose keys come from the anchor. */
 interface Admission {
   readonly key: ShelfKey;
   readonly lease: Lease | undefined;
@@ -83,7 +83,7 @@ export class OrderDesk {
     let lease: Lease | undefined;
     try {
       const key = this.#check(order);
-      lease = isOwn(key) ? undefined : this.#spend(key, order);
+      lease = isOwn(key, order.kind) ? undefined : this.#spend(key, order);
       if (key.leaf === undefined) {
         this.#signOnToken(order, { key, lease }, from);
         return;
@@ -114,7 +114,7 @@ export class OrderDesk {
     if (!prefixMatches(order.kind, order.message)) throw new AgentError('statement.unrecognised');
     if (order.blind !== (order.kind === 'digest')) throw new AgentError('statement.kind');
     checkForm(order, key.record.algorithm);
-    if (order.kind === CHECKPOINT_KIND && isOwn(key)) this.#checkClaim(order.message);
+    if (order.kind === CHECKPOINT_KIND && key.role === 'audit') this.#checkClaim(order.message);
     return key;
   }
 
@@ -257,9 +257,9 @@ function checkForm({ blind, message, scheme }: Order, algorithm: KeyAlgorithm): 
   });
 }
 
-/** The agent's own keys: orders for them are paid by no lease. */
-function isOwn(key: ShelfKey): boolean {
-  return key.role === 'audit' || key.role === 'root';
+/** Documents of the agent itself are paid by no lease; what the root signs for clients is. */
+function isOwn(key: ShelfKey, kind: string): boolean {
+  return key.role === 'audit' || (key.record.usage === 'root' && kind === ANCHOR_KIND);
 }
 
 function requireActive({ record }: ShelfKey): void {
@@ -267,9 +267,9 @@ function requireActive({ record }: ShelfKey): void {
   throw new AgentError(record.state === 'retired' ? 'key.retired' : 'key.revoked');
 }
 
-/** The agent's own keys sign the agent's own documents and nothing else. */
+/** The audit leaf signs the agent's own documents and nothing else; the root its anchor, and what roots sign for clients. */
 function kindFits(key: ShelfKey, kind: string): boolean {
   if (key.role === 'audit') return kind === CHECKPOINT_KIND || kind === RECORDS_KIND;
-  if (key.role === 'root') return kind === ANCHOR_KIND;
-  return kind === 'digest' || roleAllows(key.role, kind);
+  if (key.record.usage === 'root' && kind === ANCHOR_KIND) return true;
+  return kind === 'digest' ? maySignBlind(key.role) : roleAllows(key.role, kind);
 }

@@ -71,11 +71,12 @@ export class Unlocking {
     try {
       const wanted = this.#wanted(unit, request.lease.keys);
       await this.#find(unit, anchor, wanted, found);
-      const loaded = this.#take(unit, wanted, found);
+      const covered = coveredKeys(wanted, request.lease.keys);
+      const loaded = this.#take(unit, wanted, found, covered);
       const lease = new Lease({
         token: unit.config.name,
         owner: request.owner,
-        keys: new Set(wanted.map((key) => key.record.keyId)),
+        keys: covered,
         kinds: request.lease.kinds ?? [],
         uses: request.lease.uses,
         expiresAtMs: leaseEndMs(this.#parts.config, request.lease.seconds),
@@ -138,14 +139,14 @@ export class Unlocking {
     });
   }
 
-  /** The keys of this token that a lease covers: named ones, or all active ones; the audit leaf always. */
+  /** The keys of this token that are wanted: named ones, or all active ones; audit leaf and root always, for the agent's own documents. */
   #wanted(unit: TokenUnit, keys: readonly string[] | undefined): ShelfKey[] {
     const named = keys === undefined ? undefined : new Set(keys);
     const reachable = [...this.#parts.shelf.all()].filter((key) => this.#reachable(unit.config, key));
     return reachable.filter((key) => {
-      if (key.role === 'audit' || key.role === 'root') return true;
+      if (key.role === 'audit' || key.record.usage === 'root') return true;
       if (named !== undefined && !named.has(key.record.keyId)) return false;
-      return key.record.usage === 'sign' && key.record.state === 'active';
+      return key.record.state === 'active';
     });
   }
 
@@ -205,8 +206,8 @@ export class Unlocking {
     });
   }
 
-  /** Puts what was found on the shelf, in one turn with the opening of the lease. Answers how many keys can sign. */
-  #take(unit: TokenUnit, wanted: readonly ShelfKey[], found: Found): number {
+  /** Puts what was found on the shelf, in one turn with the opening of the lease. Answers how many of them the lease covers. */
+  #take(unit: TokenUnit, wanted: readonly ShelfKey[], found: Found, covered: ReadonlySet<string>): number {
     if (!unit.loggedIn) throw new AgentError('token.locked', { message: 'the token was locked meanwhile' });
     let loaded = 0;
     for (const { record } of wanted) {
@@ -221,7 +222,7 @@ export class Unlocking {
       else leaf?.wipe();
       const home = found.homes.get(record.keyId);
       if (home !== undefined) key.home = { token: unit.config.name, home };
-      if (record.usage === 'sign') loaded += 1;
+      if (covered.has(record.keyId)) loaded += 1;
     }
     return loaded;
   }
@@ -260,6 +261,14 @@ function holdsNothing(unit: TokenUnit, uri: string): AgentError {
 export function leaseEndMs(config: Config, askedSeconds: number | undefined): number {
   const { defaultSeconds, maxSeconds } = config.lease;
   return Date.now() + Math.min(askedSeconds ?? defaultSeconds, maxSeconds) * 1000;
+}
+
+/** The root stands ready for the keyring's own anchor; for clients only under a lease that names it, or names no keys. */
+function coveredKeys(wanted: readonly ShelfKey[], named: readonly string[] | undefined): ReadonlySet<string> {
+  const covered = wanted.filter(
+    ({ record }) => record.usage === 'sign' || named === undefined || named.includes(record.keyId),
+  );
+  return new Set(covered.map(({ record }) => record.keyId));
 }
 
 function homeOn(key: ShelfKey, uri: string): LeafRecord['homes'][number] | undefined {

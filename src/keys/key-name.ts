@@ -5,7 +5,7 @@
 import { isKeyAlgorithm, KEY_ALGORITHMS, type KeyAlgorithm } from '../crypto/algorithms.js';
 import { checkDeriveText } from '../crypto/derive.js';
 import { AgentError } from '../errors/agent-error.js';
-import type { KeyRecord } from './key-record.js';
+import type { KeyRecord, RepositoryRoot } from './key-record.js';
 
 const DEFAULT_ALGORITHM: KeyAlgorithm = 'ecdsa-p256';
 const DEFAULT_INDEX = 0;
@@ -51,7 +51,7 @@ export function formatKeyName(name: KeyName): string {
 }
 
 /** Name of a record; the epoch stands in it only when it is not the active one. */
-export function keyNameOf(record: KeyRecord): string {
+export function keyNameOf(record: KeyRecord | RepositoryRoot): string {
   if (record.usage !== 'sign') return record.name;
   const { repository, role, algorithm, index, epoch, state } = record;
   return formatKeyName({ repository, role, algorithm, index, ...(state === 'active' ? {} : { epoch }) });

@@ -26,10 +26,19 @@ interface KeyBase {
   readonly createdAt: string;
 }
 
-/** The on-token key that signs the anchor of the keyring, roots and key certificates. Never signs for clients here. */
+/** The on-token key that signs the anchor of the keyring, and roots of repositories where a client names it as `RepositoryRoot`. */
 export interface RootRecord extends KeyBase {
   readonly usage: 'root';
   readonly name: 'touchstone/root#root';
+  readonly home: TokenHome;
+}
+
+/** The same key as clients name it, `REPOSITORY#root`: it then signs for that repository and for no other. In no file. */
+export interface RepositoryRoot extends KeyBase {
+  readonly usage: 'repository-root';
+  readonly name: string;
+  readonly repository: string;
+  readonly role: 'root';
   readonly home: TokenHome;
 }
 
@@ -63,6 +72,9 @@ export interface LeafRecord extends KeyBase {
 }
 
 export type KeyRecord = RootRecord | DerivationRecord | LeafRecord;
+
+/** A key that a client can sign with: of one repository, in one role. */
+export type ClientKey = LeafRecord | RepositoryRoot;
 
 /** The root-signed part: made at creation, changed only by the root. */
 export interface KeyringAnchor {

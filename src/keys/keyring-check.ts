@@ -7,7 +7,7 @@ import { decodeBase64 } from '../encoding/base64.js';
 import { AgentError } from '../errors/agent-error.js';
 import type { KeyringAnchor, KeyringRecords, LeafRecord } from './key-record.js';
 import { parseKeyUri } from './key-uri.js';
-import { isAgentRole, kindsOfRole } from './roles.js';
+import { isAgentRole, kindsOfRole, ROOT_ROLE } from './roles.js';
 
 const AUDIT_REPOSITORY = 'touchstone/agent';
 const AUDIT_ROLE = 'audit';
@@ -53,6 +53,9 @@ export function checkRecords(anchor: KeyringAnchor, records: KeyringRecords): vo
       kindsOfRole(leaf.role);
       if (leaf.origin !== undefined && records.version === 1) throw broken('origin is not of version 1');
       if (isAgentRole(leaf.role)) throw broken('its role is for the agent itself');
+      // Index 0 is the name of the keyring's own root.
+      if (leaf.role === ROOT_ROLE && (leaf.origin === undefined || leaf.index === 0))
+        throw broken('the root of a repository is made on a token, with index 1 or more');
       if (ids.has(leaf.keyId)) throw broken('its key stands twice');
       ids.add(leaf.keyId);
       for (const name of claimedNames(leaf)) {

@@ -3,7 +3,11 @@ import { AgentError } from '../errors/agent-error.js';
 import { compileGlob, compileGlobs, type GlobMatcher } from '../encoding/glob.js';
 
 const NONE: readonly string[] = [];
-const REPOSITORY_METADATA: readonly string[] = ['notary.*', 'tuf.*'];
+/** Keys `targets/NAME`. Their documents have the same bytes as those of `targets`: only the role tells them apart (docs/decisions/0011). */
+const DELEGATION = 'targets/*';
+const DELEGATION_PREFIX = 'targets/';
+/** The role of what signs roots of repositories. */
+export const ROOT_ROLE = 'root';
 
 /** Kinds per role, as globs. The agent's own roles sign nothing for clients. */
 const ROLE_KINDS: ReadonlyMap<string, readonly string[]> = new Map([
@@ -11,22 +15,20 @@ const ROLE_KINDS: ReadonlyMap<string, readonly string[]> = new Map([
   ['ssh', ['sshsig:*', 'ssh.userauth']],
   ['notation', ['notation.payload']],
   ['x509-ca', ['x509.tbs']],
-  ['targets', REPOSITORY_METADATA],
-  ['snapshot', REPOSITORY_METADATA],
-  ['timestamp', REPOSITORY_METADATA],
+  [ROOT_ROLE, ['notary.root', 'tuf.root', 'x509.tbs']],
+  ['targets', ['notary.targets', 'tuf.targets']],
+  [DELEGATION, ['notary.delegation', 'tuf.targets']],
+  ['snapshot', ['notary.snapshot', 'tuf.snapshot']],
+  ['timestamp', ['notary.timestamp', 'tuf.timestamp']],
   ['audit', NONE],
-  ['root', NONE],
   ['derive', NONE],
 ]);
 
-const DELEGATION_PREFIX = 'targets/';
-const TOKEN_ROLES: ReadonlySet<string> = new Set(['x509-ca']);
-const AGENT_ROLES: ReadonlySet<string> = new Set(['audit', 'root', 'derive']);
+const TOKEN_ROLES: ReadonlySet<string> = new Set(['x509-ca', ROOT_ROLE]);
+const AGENT_ROLES: ReadonlySet<string> = new Set(['audit', 'derive']);
 
 /** Roles a person can ask for, as written in messages. */
-const KNOWN_ROLES = [...ROLE_KINDS.keys()]
-  .filter((role) => !AGENT_ROLES.has(role))
-  .concat(`${DELEGATION_PREFIX}*`);
+const KNOWN_ROLES = [...ROLE_KINDS.keys()].filter((role) => !AGENT_ROLES.has(role));
 
 const MATCHERS: ReadonlyMap<string, GlobMatcher> = new Map(
   [...ROLE_KINDS].map(([role, kinds]) => [role, compileGlobs(kinds)]),
@@ -47,9 +49,14 @@ export function kindsOfRole(role: string): readonly string[] {
   return kinds;
 }
 
-/** Whether keys of this role may sign this kind; false for unknown roles. */
+/** Whether keys of this role may sign this kind; false for unknown roles, and for bare digests. */
 export function roleAllows(role: string, kind: string): boolean {
   return MATCHERS.get(familyOf(role))?.(kind) ?? false;
+}
+
+/** Whether a rule can let keys of this role sign bare digests. Never a root: what it signs, everybody has to be able to read. */
+export function maySignBlind(role: string): boolean {
+  return role !== ROOT_ROLE && !isAgentRole(role);
 }
 
 /** Whether the role belongs to the agent itself, so that no client signs with it or derives it. */
@@ -68,5 +75,5 @@ export function matchesKind(glob: string, kind: string): boolean {
 }
 
 function familyOf(role: string): string {
-  return role.length > DELEGATION_PREFIX.length && role.startsWith(DELEGATION_PREFIX) ? 'targets' : role;
+  return role.startsWith(DELEGATION_PREFIX) && role.length > DELEGATION_PREFIX.length ? DELEGATION : role;
 }

@@ -1,6 +1,6 @@
 /** The policy that `touchstone init` writes: a working start and a short course in the grammar. */
 
-/** Text of policy.toml. Lets the owner sign images, attestations, files, git objects and SSH logins, and nobody else anything. */
+/** Text of policy.toml. Lets the owner sign images, attestations, repository metadata, files, git objects and SSH logins, and nobody else anything. */
 export function defaultPolicy(): string {
   return TEXT;
 }
@@ -35,6 +35,20 @@ allow = true
 id = "owner-certificates"
 kinds = ["x509.tbs"]
 keys = ["*#x509-ca"]
+allow = true
+
+# Docker Content Trust: the metadata of a repository. Its root is signed by the root key on the token, with a certificate
+# for each repository.
+[[rule]]
+id = "owner-content-trust"
+kinds = ["notary.*"]
+keys = ["*#root", "*#targets", "*#targets/*", "*#snapshot", "*#timestamp"]
+allow = true
+
+[[rule]]
+id = "owner-root-certificates"
+kinds = ["x509.tbs"]
+keys = ["*#root"]
 allow = true
 
 # Files ("touchstone sign file", ssh-keygen -Y) and git commits and tags.

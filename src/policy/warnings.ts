@@ -14,6 +14,11 @@ const KNOWN_KINDS: readonly string[] = [
   'ssh.userauth',
   'notation.payload',
   'x509.tbs',
+  'notary.root',
+  'notary.targets',
+  'notary.delegation',
+  'notary.snapshot',
+  'notary.timestamp',
 ];
 const KNOWN_FAMILIES: readonly string[] = ['dsse:', 'sshsig:'];
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { findLeaf, resolveLeaf } from '../../src/keys/key-lookup.js';
 import { formatKeyName, keyNameOf, parseKeyName } from '../../src/keys/key-name.js';
 import { formatKeyUri, matchesToken, parseKeyUri } from '../../src/keys/key-uri.js';
-import { kindsOfRole, matchesKind, roleAllows } from '../../src/keys/roles.js';
+import { kindsOfRole, matchesKind, maySignBlind, roleAllows } from '../../src/keys/roles.js';
 import type { LeafRecord } from '../../src/keys/key-record.js';
 import { codeOf, thrownBy } from '../support/error-code.js';
 import { leafRecord } from '../support/software-keyring.js';
@@ -156,16 +156,29 @@ describe('roles', () => {
     ['ssh', 'oci.simple-signing', false],
     ['notation', 'notation.payload', true],
     ['targets', 'notary.targets', true],
+    ['targets', 'notary.delegation', false],
+    ['targets', 'notary.snapshot', false],
+    ['targets/releases', 'notary.delegation', true],
+    ['targets/releases', 'notary.targets', false],
     ['targets/releases', 'tuf.targets', true],
     ['targets/', 'tuf.targets', false],
     ['snapshot', 'notary.snapshot', true],
+    ['snapshot', 'notary.timestamp', false],
+    ['timestamp', 'notary.timestamp', true],
     ['timestamp', 'dsse:x', false],
     ['audit', 'dsse:x', false],
-    ['root', 'notary.root', false],
+    ['root', 'notary.root', true],
+    ['root', 'x509.tbs', true],
+    ['root', 'notary.targets', false],
+    ['root', 'dsse:application/vnd.touchstone.keyring-anchor+json', false],
     ['derive', 'digest', false],
     ['unknown', 'oci.simple-signing', false],
   ])('%s signs %s: %s', (role, kind, allowed) => {
     expect(roleAllows(role, kind)).toBe(allowed);
+  });
+
+  it.each(['root', 'audit', 'derive'])('%s signs no bare digest, whatever a rule says', (role) => {
+    expect(maySignBlind(role)).toBe(false);
   });
 
   it('that nobody knows are refused, naming the known ones', () => {

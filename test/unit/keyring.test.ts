@@ -31,6 +31,11 @@ function withLeaf(changes: Partial<LeafRecord>): SoftwareKeyring {
   return softwareKeyring([leafRecord(changes)]);
 }
 
+function withMadeLeaf(changes: Partial<LeafRecord>): SoftwareKeyring {
+  const base = withLeaf({ origin: 'token', homes: [tokenHome('0c', 'made')], ...changes });
+  return { ...base, records: { ...base.records, version: 2 } };
+}
+
 describe('a keyring file', () => {
   it('reads back what was signed', () => {
     const base = softwareKeyring([leafRecord(), leafRecord({ role: 'ssh', algorithm: 'ed25519' })]);
@@ -162,7 +167,8 @@ describe('a keyring file', () => {
     ['a role outside the alphabet', withLeaf({ role: 'a b' })],
     ['a role that nobody knows', withLeaf({ role: 'other' })],
     ['a second audit leaf', withLeaf({ role: 'audit' })],
-    ['a leaf with the role of the root', withLeaf({ role: 'root' })],
+    ['a derived root of a repository', withLeaf({ role: 'root', index: 1 })],
+    ['a root of a repository with the index of the own one', withMadeLeaf({ role: 'root', index: 0 })],
     ['epoch 0', withLeaf({ epoch: 0 })],
     ['a time with fractions', withLeaf({ createdAt: '2025-01-02T03:04:05.6Z' })],
     ['retired without a time', withLeaf({ state: 'retired' })],
@@ -242,6 +248,46 @@ describe('looking up', () => {
     ['hello', 'key.name-invalid'],
   ])('refuses to sign with %s: %s', (text, code) => {
     expect(codeOf(() => keyring.resolve(text))).toBe(code);
+  });
+
+  it('takes its own root for the root of every repository', () => {
+    const root = keyring.resolve('quay.io/any/thing#root');
+    expect(root).toMatchObject({
+      usage: 'repository-root',
+      name: 'quay.io/any/thing#root',
+      repository: 'quay.io/any/thing',
+      role: 'root',
+      keyId: anchor.root.keyId,
+      home: anchor.root.home,
+    });
+    expect(keyring.resolve('quay.io/any/thing#root@1~ecdsa-p256:0')).toEqual(root);
+    expect(keyring.find('quay.io/any/thing#root')).toEqual(root);
+    for (const text of ['#root@2', '#root~ed25519', '#root:1'].map((end) => `quay.io/any/thing${end}`))
+      expect(codeOf(() => keyring.resolve(text))).toBe('key.unknown');
+    expect(codeOf(() => keyring.newest('quay.io/any/thing#root'))).toBe('key.usage');
+  });
+
+  it('reads back a root that was made for a repository', () => {
+    const base = withMadeLeaf({ role: 'root', index: 1 });
+    expect(verifyKeyring(signedFile(base)).keyring.records).toEqual(base.records);
+  });
+
+  it('prefers a root that was made for the repository, and keeps its own as index 0', () => {
+    const homes = [tokenHome('0d', 'spare')];
+    const made = leafRecord({ repository: 'acme/app', role: 'root', index: 1, origin: 'token', homes });
+    const retiredRoot = { ...made, state: 'retired', retiredAt: AT } as const;
+    const withMade = new Keyring(anchor, { ...records, leaves: [made] });
+    expect(withMade.resolve('acme/app#root')).toBe(made);
+    expect(withMade.resolve('acme/app#root:1')).toBe(made);
+    expect(withMade.newest('acme/app#root')).toBe(made);
+    expect(withMade.resolve('acme/app#root:0')).toMatchObject({ keyId: anchor.root.keyId });
+    expect(withMade.resolve('acme/other#root')).toMatchObject({ keyId: anchor.root.keyId });
+    const second = { ...made, index: 2, keyId: cosign.keyId, publicKey: cosign.publicKey };
+    const two = new Keyring(anchor, { ...records, leaves: [made, second] });
+    expect(codeOf(() => two.resolve('acme/app#root'))).toBe('key.ambiguous');
+    // Never silently another key than the one that was meant.
+    const without = new Keyring(anchor, { ...records, leaves: [retiredRoot] });
+    expect(codeOf(() => without.resolve('acme/app#root'))).toBe('key.retired');
   });
 
   it('shows what may not sign', () => {

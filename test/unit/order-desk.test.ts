@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { checkpointMessage, checkpointPayload } from '../../src/audit/checkpoint.js';
 import { CHECKPOINT_TYPE } from '../../src/audit/record.js';
+import { pae } from '../../src/encoding/dsse-pae.js';
 import { keyIdOf } from '../../src/crypto/key-id.js';
 import { Leaf } from '../../src/crypto/leaf.js';
 import { verifySignature } from '../../src/crypto/verify.js';
@@ -12,6 +13,7 @@ import { OrderLedger } from '../../src/keeper/order-count.js';
 import { OrderDesk } from '../../src/keeper/order-desk.js';
 import { decodeJsonFrame, decodeSigned, encodeOrder, FrameType, type Order } from '../../src/keeper/wire.js';
 import type { LeafRecord } from '../../src/keys/key-record.js';
+import { ANCHOR_TYPE } from '../../src/keys/keyring.js';
 import { buildSimpleSigning } from '../../src/formats/simple-signing.js';
 import { DIGEST_TEXT } from '../support/signable-bytes.js';
 import { leafRecord, softwareKeyring } from '../support/software-keyring.js';
@@ -178,11 +180,54 @@ describe('an order to the keeper', () => {
     expect(checkpoint(count, hash)).toBe('signed');
   });
 
-  it('for the root signs its own keyring and nothing else', () => {
-    const { anchor } = softwareKeyring();
-    shelf.put(anchor.root);
-    const keyId = rawKeyId(anchor.root.keyId);
-    expect(outcome({ keyId })).toBe('statement.kind');
-    expect(outcome({ keyId, kind: 'digest', blind: true, message: randomBytes(32) })).toBe('statement.kind');
+  describe('for the root', () => {
+    const notaryRoot = { kind: 'notary.root', message: Buffer.from('{"_type":"Root","version":1}') };
+    const digest = { kind: 'digest', blind: true, message: randomBytes(32) };
+    let keyId: string;
+
+    beforeEach(() => {
+      const { anchor } = softwareKeyring();
+      shelf.put(anchor.root);
+      keyId = rawKeyId(anchor.root.keyId);
+      key = { ...key, record: { ...key.record, keyId: anchor.root.keyId } };
+    });
+
+    it('is of the kinds of a root, and of its own anchor', () => {
+      lease({ blind: true });
+      for (const changes of [{}, digest, { ...notaryRoot, kind: 'notary.targets' }])
+        expect(outcome({ keyId, ...changes })).toBe('statement.kind');
+      expect(outcome({ keyId, ...notaryRoot, message: Buffer.from('{"_type":"Targets",') })).toBe(
+        'statement.unrecognised',
+      );
+    });
+
+    it('is paid by a lease, as for any key on a token; only its own anchor is not', () => {
+      const anchorOrder = {
+        keyId,
+        kind: `dsse:${ANCHOR_TYPE}`,
+        message: pae(ANCHOR_TYPE, Buffer.from('{}')),
+      };
+      expect(outcome({ keyId, ...notaryRoot })).toBe('key.locked');
+      expect(outcome(anchorOrder)).toBe('key.locked');
+      const one = lease({ uses: 1, kinds: ['notary.*'] });
+      // No token is there to sign, but the lease has paid; the anchor costs nothing.
+      expect(outcome(anchorOrder)).toBe('key.locked');
+      expect(one.usesLeft).toBe(1);
+      expect(outcome({ keyId, ...notaryRoot })).toBe('key.locked');
+      expect(one.usesLeft).toBe(0);
+      expect(outcome({ keyId, ...notaryRoot })).toBe('lease.uses');
+    });
+
+    it('of one repository that was made on a token is refused what the keyring root alone may sign', () => {
+      const made = loadedKey('root');
+      load(made);
+      key = made;
+      lease({ blind: true });
+      expect(outcome({ kind: `dsse:${ANCHOR_TYPE}`, message: pae(ANCHOR_TYPE, Buffer.from('{}')) })).toBe(
+        'statement.kind',
+      );
+      expect(outcome(digest)).toBe('statement.kind');
+      expect(outcome(notaryRoot)).toBe('signed');
+    });
   });
 });

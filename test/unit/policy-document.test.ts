@@ -191,6 +191,12 @@ describe('default policy', () => {
       ['touchstone/release#ssh', 'sshsig:git'],
       ['docker.io/library/hello#notation', 'notation.payload'],
       ['touchstone/ca#x509-ca', 'x509.tbs'],
+      ['docker.io/acme/app#root', 'notary.root'],
+      ['docker.io/acme/app#root', 'x509.tbs'],
+      ['docker.io/acme/app#targets', 'notary.targets'],
+      ['docker.io/acme/app#targets/releases', 'notary.delegation'],
+      ['docker.io/acme/app#snapshot', 'notary.snapshot'],
+      ['docker.io/acme/app#timestamp', 'notary.timestamp'],
     ] as const;
     for (const [key, kind] of allowed) {
       expect(ask(key, kind)).toBe('allow');
@@ -205,6 +211,6 @@ describe('default policy', () => {
 
   it('shows examples that are valid when uncommented', () => {
     const uncommented = defaultPolicy().replace(/^# ?(?=\[\[rule\]\]|[a-z_]+ = )/gm, '');
-    expect(parsePolicy(uncommented, 'p').rules.length).toBe(9);
+    expect(parsePolicy(uncommented, 'p').rules.length).toBe(11);
   });
 });
