@@ -7,7 +7,10 @@ import { AgentError } from '../errors/agent-error.js';
 import { DERIVED_ALGORITHMS, isDerivedAlgorithm, type DerivedAlgorithm } from './algorithms.js';
 
 /** Keyed PRF that derives leaves (docs/spec/derivation.md, step 1). */
-export type DerivationBackend = 'ec' | 'hmac';
+export type DerivationBackend = ObjectBackend | 'otp';
+
+/** Those whose key is an object of a PKCS#11 token. */
+export type ObjectBackend = 'ec' | 'hmac';
 
 export const DERIVE_SUITE = 'touchstone-derive-v1';
 const HASH_TO_CURVE_DST = 'TOUCHSTONE-DERIVE-V1-P256_XMD:SHA-256_SSWU_RO_';
@@ -101,7 +104,8 @@ function fieldInvalid(field: string, problem: string): AgentError {
   return new AgentError('key.field-invalid', { message: `${field}: ${problem}`, details: { field } });
 }
 
-function lengthPrefixed(text: string): Buffer {
+/** LP of the specification: u16 length, then the ASCII text. */
+export function lengthPrefixed(text: string): Buffer {
   const bytes = Buffer.from(text, 'ascii');
   const length = Buffer.alloc(2);
   length.writeUInt16BE(bytes.length);

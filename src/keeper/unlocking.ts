@@ -229,6 +229,8 @@ export class Unlocking {
 
   async #checkDerivation(unit: TokenUnit, anchor: KeyringAnchor): Promise<void> {
     const { home, backend, publicKey } = anchor.derivation;
+    // The login has checked passphrase and slot.
+    if (backend === 'otp') return;
     const found = await unit.call(
       'findDerivationKey',
       { id: home.id, label: home.label, backend },

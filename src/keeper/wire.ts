@@ -23,7 +23,7 @@ import {
   type KeyAlgorithm,
   type RsaScheme,
 } from '../crypto/algorithms.js';
-import type { DerivationBackend } from '../keys/key-record.js';
+import type { ObjectBackend } from '../keys/key-record.js';
 import { allocateFrame } from '../encoding/frame.js';
 
 export const FrameType = {
@@ -170,7 +170,7 @@ export interface KeeperCalls {
   readonly setup: {
     params: {
       pin: SealedPin;
-      backend: DerivationBackend;
+      backend: ObjectBackend;
       domain: string;
       owner: number;
       seconds?: number | undefined;

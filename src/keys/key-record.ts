@@ -3,9 +3,9 @@
  */
 
 import type { KeyAlgorithm } from '../crypto/algorithms.js';
-import type { DerivationBackend } from '../crypto/derive.js';
+import type { DerivationBackend, ObjectBackend } from '../crypto/derive.js';
 
-export type { DerivationBackend, KeyAlgorithm };
+export type { DerivationBackend, KeyAlgorithm, ObjectBackend };
 
 export type KeyState = 'active' | 'retired' | 'revoked';
 
@@ -42,7 +42,7 @@ export interface RepositoryRoot extends KeyBase {
   readonly home: TokenHome;
 }
 
-/** The on-token key that only derives. `hmac` secrets have no public key. */
+/** The on-token key that only derives. `hmac` secrets and OTP slots have no public key. */
 export interface DerivationRecord {
   readonly usage: 'derive';
   readonly name: 'touchstone/derivation#derive';
@@ -51,6 +51,8 @@ export interface DerivationRecord {
   /** `ec` only: DER SubjectPublicKeyInfo, base64, and its key id. */
   readonly publicKey?: string | undefined;
   readonly keyId?: string | undefined;
+  /** `otp` only: check value of passphrase and slot over the context of the audit leaf, hex. */
+  readonly check?: string | undefined;
   readonly backup: 'generated' | 'imported';
   readonly createdAt: string;
 }
@@ -79,7 +81,8 @@ export type ClientKey = LeafRecord | RepositoryRoot;
 /** The root-signed part: made at creation, changed only by the root. */
 export interface KeyringAnchor {
   readonly format: 'touchstone-keyring-anchor';
-  readonly version: 1;
+  /** 2 where an OTP slot derives; releases that know only 1 refuse the file instead of misreading it. */
+  readonly version: 1 | 2;
   /** Trust domain of every derivation context. */
   readonly domain: string;
   readonly createdAt: string;

@@ -4,7 +4,7 @@
  * overwrites.
  */
 import type { HashName, KeyAlgorithm } from '../crypto/algorithms.js';
-import type { DerivationBackend } from '../keys/key-record.js';
+import type { ObjectBackend } from '../keys/key-record.js';
 
 export interface TokenInfo {
   readonly label: string;
@@ -52,13 +52,13 @@ export interface Token extends Disposable {
   login(pin: Uint8Array): TokenInfo;
   /** @throws AgentError `token.object-exists` when id or label is taken */
   generateSigningKey(key: KeyReference, algorithm: KeyAlgorithm): TokenKey;
-  generateDerivationKey(key: KeyReference, backend: DerivationBackend): TokenKey;
+  generateDerivationKey(key: KeyReference, backend: ObjectBackend): TokenKey;
   /** @throws AgentError `token.key-missing`, `key.usage` when its attributes allow more or less than signing */
   findSigningKey(key: KeyReference, algorithm: KeyAlgorithm): TokenKey;
   /** @throws AgentError `token.key-missing`, `key.usage` when its attributes allow more or less than deriving */
-  findDerivationKey(key: KeyReference, backend: DerivationBackend): TokenKey;
+  findDerivationKey(key: KeyReference, backend: ObjectBackend): TokenKey;
   /** derive v1, step 1 (docs/spec/derivation.md): 32 bytes that the caller overwrites. */
-  evaluatePrf(key: KeyReference, backend: DerivationBackend, input: Uint8Array): Buffer;
+  evaluatePrf(key: KeyReference, backend: ObjectBackend, input: Uint8Array): Buffer;
   /** Raw ECDSA over a 32-byte digest with a P-256 key: r||s, 64 bytes. Never sent twice. */
   signDigest(key: KeyReference, digest: Uint8Array): Buffer;
   /** Any other signature, of at most 512 bytes. Never sent twice. */

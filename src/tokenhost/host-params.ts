@@ -5,7 +5,7 @@
 import { AgentError } from '../errors/agent-error.js';
 import { decodeBase64 } from '../encoding/base64.js';
 import { isKeyAlgorithm, type KeyAlgorithm } from '../crypto/algorithms.js';
-import type { DerivationBackend } from '../keys/key-record.js';
+import type { ObjectBackend } from '../keys/key-record.js';
 import type { KeyReference, SignMechanism } from '../token/token.js';
 
 /** CKA_ID and CKA_LABEL have no limit of their own; these are ours. */
@@ -49,7 +49,7 @@ export class HostParams {
     return { id, label: this.text('label', MAX_LABEL_BYTES) };
   }
 
-  backend(): DerivationBackend {
+  backend(): ObjectBackend {
     const value = this.#fields['backend'];
     if (value !== 'ec' && value !== 'hmac') throw invalid('backend', 'not ec or hmac');
     return value;

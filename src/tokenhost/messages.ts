@@ -5,7 +5,7 @@
  * raw part, which both ends overwrite after use.
  */
 import type { KeyAlgorithm } from '../crypto/algorithms.js';
-import type { DerivationBackend } from '../keys/key-record.js';
+import type { DerivationBackend, ObjectBackend } from '../keys/key-record.js';
 import type { SignMechanism, TokenInfo, TokenKey } from '../token/token.js';
 
 export type { SignMechanism };
@@ -37,14 +37,14 @@ export interface HostCalls {
   readonly generateSigningKey: { params: SigningKeyParams; result: HostKeyInfo };
   /** Derivation key: P-256 pair with CKA_DERIVE only, or a 32-byte generic secret with CKA_SIGN only (HMAC). */
   readonly generateDerivationKey: {
-    params: { id: string; label: string; backend: DerivationBackend };
+    params: { id: string; label: string; backend: ObjectBackend };
     result: HostKeyInfo;
   };
   /** Finds a signing key by id and label, checks its attributes, keeps the handle. */
   readonly findSigningKey: { params: SigningKeyParams; result: HostKeyInfo };
   /** Finds the derivation key and checks `derive only`. */
   readonly findDerivationKey: {
-    params: { id: string; label: string; backend: DerivationBackend };
+    params: { id: string; label: string; backend: ObjectBackend };
     result: HostKeyInfo;
   };
   /**

@@ -1,4 +1,5 @@
 /** The frozen vectors of derive v1. A change that fails here would give every user other keys. */
+import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { DerivedAlgorithm } from '../../src/crypto/algorithms.js';
@@ -9,6 +10,8 @@ import {
   saltFor,
   type DeriveContext,
 } from '../../src/crypto/derive.js';
+import { otpChallenge, otpCheck, stretchPassphrase } from '../../src/crypto/otp-derive.js';
+import { normalisePassphrase } from '../../src/crypto/passphrase.js';
 import { Leaf } from '../../src/crypto/leaf.js';
 import { rawFromSpki } from '../../src/crypto/public-key.js';
 import { thrownBy } from '../support/error-code.js';
@@ -31,6 +34,9 @@ interface Vector extends Fields {
   readonly private: string;
   readonly public: string;
   readonly point?: string;
+  readonly passphrase?: string;
+  readonly response?: string;
+  readonly work?: string;
 }
 
 interface VectorFile {
@@ -96,6 +102,53 @@ describe.each(onToken.map((vector, number) => ({ ...vector, number })))(
     });
   },
 );
+
+const onSlot = file.vectors.filter((vector) => vector.backend === 'otp');
+
+describe.each(onSlot.map((vector, number) => ({ ...vector, number })))(
+  'vector $number of an OTP slot',
+  (vector) => {
+    const context = hex(vector.context);
+    const typed = Buffer.from(vector.passphrase ?? '', 'utf8');
+
+    it('has this response, this work and this PRF value', () => {
+      const response = createHmac('sha1', hex(vector.secret)).update(otpChallenge(context)).digest();
+      expect(response.toString('hex')).toBe(vector.response);
+      const work = stretchPassphrase(normalisePassphrase(typed), vector.domain);
+      expect(work.toString('hex')).toBe(vector.work);
+      expect(Buffer.concat([response, work]).toString('hex')).toBe(vector.prf);
+    });
+
+    it('has this private key in the reference, and this public key behind the native handle', () => {
+      const { algorithm } = fieldsOf(vector);
+      const salt = saltFor('otp');
+      const secret = shapePrivate({ algorithm, salt, prf: hex(vector.prf), context });
+      expect(secret.toString('hex')).toBe(vector.private);
+      using leaf = Leaf.derive({ algorithm, salt, prf: hex(vector.prf), context });
+      expect(rawFromSpki(leaf.publicKeySpki()).raw.toString('hex')).toBe(vector.public);
+    });
+  },
+);
+
+it('covers the OTP slot with both algorithms, and a passphrase that is not normalised', () => {
+  expect(onSlot.map(({ algorithm }) => algorithm).sort()).toEqual(['ecdsa-p256', 'ed25519']);
+  expect(onSlot.some(({ passphrase = '' }) => passphrase !== passphrase.normalize('NFC'))).toBe(true);
+});
+
+describe('the check value of an OTP slot', () => {
+  it('depends on response, work and context, and is frozen', () => {
+    const [vector] = onSlot;
+    const prf = hex(vector?.prf ?? '');
+    const context = hex(vector?.context ?? '');
+    expect(otpCheck(prf, context)).toBe('d8c03f1e0c4e5fa6379818427606339a');
+    for (const at of [0, 19, 20, 51]) {
+      const other = Buffer.from(prf);
+      other.writeUInt8(other.readUInt8(at) ^ 1, at);
+      expect(otpCheck(other, context)).not.toBe(otpCheck(prf, context));
+    }
+    expect(otpCheck(prf, Buffer.concat([context, Buffer.of(0)]))).not.toBe(otpCheck(prf, context));
+  });
+});
 
 describe.each(file.rejected.map((fields, number) => ({ ...fields, number })))(
   'rejected $number',

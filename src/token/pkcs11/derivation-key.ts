@@ -4,7 +4,7 @@
  */
 import type { Handle } from 'pkcs11js';
 import { AgentError } from '../../errors/agent-error.js';
-import type { DerivationBackend } from '../../keys/key-record.js';
+import type { ObjectBackend } from '../../keys/key-record.js';
 import { PRF_BYTES, type KeyReference, type TokenKey } from '../token.js';
 import {
   CK_PARAMS_EC_DH,
@@ -26,12 +26,12 @@ import type { Pkcs11Session } from './session.js';
 import { buildTemplate, type AttributeValues } from './template.js';
 
 /** CKA_SIGN of a generic secret means HMAC. */
-const ALLOWED: Readonly<Record<DerivationBackend, RequiredFlags>> = {
+const ALLOWED: Readonly<Record<ObjectBackend, RequiredFlags>> = {
   ec: { CKA_DERIVE: true, CKA_SIGN: false },
   hmac: { CKA_SIGN: true, CKA_DERIVE: false },
 };
 
-const OBJECT: Readonly<Record<DerivationBackend, AttributeValues>> = {
+const OBJECT: Readonly<Record<ObjectBackend, AttributeValues>> = {
   ec: { CKA_CLASS: CKO_PRIVATE_KEY, CKA_KEY_TYPE: CKK_EC },
   hmac: { CKA_CLASS: CKO_SECRET_KEY, CKA_KEY_TYPE: CKK_GENERIC_SECRET },
 };
@@ -43,7 +43,7 @@ const ANSWER_BYTES = 256;
 export function generateDerivationKey(
   session: Pkcs11Session,
   key: KeyReference,
-  backend: DerivationBackend,
+  backend: ObjectBackend,
 ): TokenKey {
   requireFreeName(session, key);
   const made = backend === 'ec' ? generatePair(session, key) : generateSecret(session, key);
@@ -57,11 +57,7 @@ export function generateDerivationKey(
 }
 
 /** Handle of the key, its attributes checked. @throws AgentError `token.key-missing`, `key.usage` */
-export function findDerivationKey(
-  session: Pkcs11Session,
-  key: KeyReference,
-  backend: DerivationBackend,
-): Handle {
+export function findDerivationKey(session: Pkcs11Session, key: KeyReference, backend: ObjectBackend): Handle {
   const object = findKeyObject(session, key, OBJECT[backend]);
   requireFlags(session, object, key, 'derive', ALLOWED[backend]);
   return object;
@@ -71,7 +67,7 @@ export function findDerivationKey(
 export function describeDerivationKey(
   session: Pkcs11Session,
   key: KeyReference,
-  backend: DerivationBackend,
+  backend: ObjectBackend,
 ): TokenKey {
   return backend === 'ec' ? readPublicHalf(session, key, 'ecdsa-p256') : { id: key.id, label: key.label };
 }

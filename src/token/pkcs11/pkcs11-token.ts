@@ -2,7 +2,7 @@
 import type { Handle } from 'pkcs11js';
 import type { KeyAlgorithm } from '../../crypto/algorithms.js';
 import { AgentError } from '../../errors/agent-error.js';
-import type { DerivationBackend } from '../../keys/key-record.js';
+import type { ObjectBackend } from '../../keys/key-record.js';
 import { parseKeyUri } from '../../keys/key-uri.js';
 import type { KeyReference, SignMechanism, Token, TokenInfo, TokenKey } from '../token.js';
 import {
@@ -104,7 +104,7 @@ export class Pkcs11Token implements Token {
     return this.#change((session) => generateSigningKey(session, key, algorithm));
   }
 
-  generateDerivationKey(key: KeyReference, backend: DerivationBackend): TokenKey {
+  generateDerivationKey(key: KeyReference, backend: ObjectBackend): TokenKey {
     return this.#change((session) => generateDerivationKey(session, key, backend));
   }
 
@@ -115,14 +115,14 @@ export class Pkcs11Token implements Token {
     });
   }
 
-  findDerivationKey(key: KeyReference, backend: DerivationBackend): TokenKey {
+  findDerivationKey(key: KeyReference, backend: ObjectBackend): TokenKey {
     return this.#read((session) => {
       this.#derivationHandle(session, key, backend);
       return describeDerivationKey(session, key, backend);
     });
   }
 
-  evaluatePrf(key: KeyReference, backend: DerivationBackend, input: Uint8Array): Buffer {
+  evaluatePrf(key: KeyReference, backend: ObjectBackend, input: Uint8Array): Buffer {
     const handle = this.#read((session) => this.#derivationHandle(session, key, backend));
     const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength);
     return this.#change((session) =>
@@ -157,7 +157,7 @@ export class Pkcs11Token implements Token {
     );
   }
 
-  #derivationHandle(session: Pkcs11Session, key: KeyReference, backend: DerivationBackend): Handle {
+  #derivationHandle(session: Pkcs11Session, key: KeyReference, backend: ObjectBackend): Handle {
     return this.#handleOf(`${backend} ${key.id} ${key.label}`, () =>
       findDerivationKey(session, key, backend),
     );
