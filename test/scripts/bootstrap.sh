@@ -95,6 +95,16 @@ has_postgres() {
   has_program initdb
 }
 
+has_ykcs11() {
+  local folder
+  for folder in /usr/lib/*-linux-gnu /usr/lib64 /usr/lib /usr/local/lib; do
+    if [ -e "$folder/libykcs11.so" ]; then
+      return 0
+    fi
+  done
+  return 1
+}
+
 # Prints the Debian packages that the mode needs and this machine lacks.
 missing_packages() {
   local pair needs=('cc gcc' 'g++ g++' 'make make' 'python3 python3')
@@ -106,6 +116,7 @@ missing_packages() {
     test)
       needs+=('openssl openssl' 'ssh-keygen openssh-client' 'pkcs11-tool opensc' 'p11-kit p11-kit' 'p11tool gnutls-bin'
         'certutil libnss3-tools' 'git git' '/usr/sbin/sshd openssh-server'
+        '/usr/sbin/pcscd pcscd' 'yubico-piv-tool yubico-piv-tool'
         'docker-registry docker-registry' 'notary notary' 'skopeo skopeo' '/usr/sbin/dockerd docker.io'
         'keytool openjdk-17-jre-headless' 'jarsigner openjdk-17-jdk-headless'
         'unshare util-linux' 'setpriv util-linux' 'script bsdutils' 'softhsm2-util softhsm2')
@@ -116,6 +127,8 @@ missing_packages() {
   done
   [ "$MODE" = build ] || has_softhsm || say softhsm2
   [ "$MODE" != test ] || has_openssl_engine || say libengine-pkcs11-openssl
+  [ "$MODE" != test ] || has_ykcs11 || say ykcs11
+  [ "$MODE" != test ] || [ -e /usr/include/PCSC/ifdhandler.h ] || say libpcsclite-dev
   [ "$MODE" != test ] || has_postgres || say postgresql
 }
 

@@ -1,9 +1,8 @@
 /** A node process that sees a file system of its own at one folder: small, or read-only. Root, or a user namespace, is enough. */
 import path from 'node:path';
+import { MOUNT_NAMESPACE } from './mount-namespace.js';
 import { NativeChild } from './native-child.js';
 import { PROJECT_ROOT } from './project-root.js';
-
-const NAMESPACE = process.getuid?.() === 0 ? ['unshare', '-m'] : ['unshare', '-rm'];
 
 export interface SmallDisk {
   /** An existing folder, covered for this process only. */
@@ -16,7 +15,7 @@ export interface SmallDisk {
 export function childOnSmallDisk(script: string, disk: SmallDisk): NativeChild {
   const mount = 'mount -t tmpfs -o "$1" tmpfs "$2" && shift 2 && exec "$@"';
   return new NativeChild(withDist(script), {
-    through: [...NAMESPACE, 'sh', '-c', mount, 'sh', disk.options, disk.folder],
+    through: [...MOUNT_NAMESPACE, 'sh', '-c', mount, 'sh', disk.options, disk.folder],
     args: [disk.folder],
   });
 }
