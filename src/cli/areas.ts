@@ -25,6 +25,8 @@ const integrate = async (): Promise<readonly CommandSpec[]> =>
   (await import('./areas/integrate.js')).INTEGRATE_COMMANDS;
 const gitKey = async (): Promise<readonly CommandSpec[]> =>
   (await import('./areas/integrate.js')).GIT_KEY_COMMANDS;
+const gateway = async (): Promise<readonly CommandSpec[]> =>
+  (await import('./areas/gateway.js')).GATEWAY_COMMANDS;
 
 export const AREAS: readonly Area[] = [
   { word: 'init', summary: 'write the first configuration and policy', load: system },
@@ -41,6 +43,7 @@ export const AREAS: readonly Area[] = [
   { word: 'policy', summary: 'check the policy, explain a decision', load: records },
   { word: 'integrate', summary: 'set up other programs to sign through the agent', load: integrate },
   { word: 'git-key', summary: 'print the signing key for git', load: gitKey },
+  { word: 'gateway', summary: 'serve programs that ask for signatures over a network', load: gateway },
   { word: 'doctor', summary: 'look for problems and say how to fix them', load: system },
   { word: 'env', summary: 'print the environment that programs need', load: system },
   { word: 'config', summary: 'show the configuration in force', load: system },

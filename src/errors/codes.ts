@@ -196,6 +196,10 @@ export const ERROR_TABLE = {
   'notary.checksum': row('a file is not the one that the metadata names', 'try again; if it goes on, the repository needs "touchstone trust heal"', 'later', 6, -32221),
   'notary.unsigned': row('nobody has signed this', 'see what is signed with "touchstone trust list REPOSITORY"', 'after-user-action', 6, -32222),
   'notary.team': row('not all required teams have signed this', 'ask the missing team to sign with "touchstone trust sign"', 'after-user-action', 6, -32223),
+
+  // gateway: long-running programs between other tools and the agent
+  'gateway.tls': row('the TLS files of the gateway cannot be used', 'give PEM files with --tls-cert, --tls-key and --client-ca', 'after-user-action', 2, -32230),
+  'gateway.listen': row('the gateway could not listen', 'choose another address with --listen, or stop the program that has it', 'after-user-action', 1, -32231),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;
