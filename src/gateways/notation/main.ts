@@ -1,5 +1,5 @@
 /** One run of the Notation plugin: an answer on standard output, or an error document on standard error and a status that is not 0. */
-import { readFileSync, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { CertificateFolder } from '../../client/certificate-folder.js';
 import type { AgentClient } from '../../client/client.js';
@@ -11,10 +11,10 @@ import { NOTATION_KIND } from '../../formats/notation.js';
 import type { KeyInfo } from '../../protocol/methods.js';
 import { requestMs, throughDoor } from '../agent-door.js';
 import { keyOfReference } from '../key-reference.js';
+import { readStandardInput } from '../standard-input.js';
 import { errorDocument, PluginError } from './plugin-error.js';
 import { CONTRACT, KEY_SPEC, readKeyRequest, readPayload } from './request.js';
 
-const STDIN = 0;
 const STDOUT = 1;
 const STDERR = 2;
 
@@ -29,20 +29,24 @@ export async function runNotation(argv: readonly string[], version: string): Pro
   }
 }
 
-function answer(command: string | undefined, version: string): Promise<object> {
+async function answer(command: string | undefined, version: string): Promise<object> {
   switch (command) {
     case 'get-plugin-metadata':
-      return Promise.resolve(metadata(version));
+      return metadata(version);
     case 'describe-key':
-      return describeKey(readFileSync(STDIN, 'utf8'));
+      return describeKey(await readRequest());
     case 'generate-signature':
-      return generateSignature(readFileSync(STDIN, 'utf8'));
+      return generateSignature(await readRequest());
     default:
       throw new PluginError(
         'VALIDATION_ERROR',
         'this plugin has the commands get-plugin-metadata, describe-key, generate-signature',
       );
   }
+}
+
+async function readRequest(): Promise<string> {
+  return (await readStandardInput()).toString('utf8');
 }
 
 function metadata(version: string): object {

@@ -1,14 +1,13 @@
 /** One run of the sigstore KMS plugin. Whatever happens, exactly one JSON document goes to standard output: cosign crashes without. */
 import { writeSync } from 'node:fs';
-import { AgentError, asAgentError } from '../../errors/agent-error.js';
+import { asAgentError } from '../../errors/agent-error.js';
 import { throughDoor } from '../agent-door.js';
+import { readStandardInput } from '../standard-input.js';
 import { answerAlone, answerKms } from './methods.js';
 import { readKmsRequest, type KmsRequest } from './request.js';
 
 const STDOUT = 1;
 const STDERR = 2;
-/** Blobs are hashed here; larger ones belong into an attestation. */
-const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 /** Silence that makes people wonder, milliseconds. */
 const PATIENCE_MS = 1_500;
 
@@ -36,19 +35,10 @@ export async function runSigstoreKms(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function readMessage({ method }: KmsRequest): Promise<Buffer> {
-  if (method !== 'signMessage' && method !== 'verifySignature') return Buffer.alloc(0);
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > MAX_MESSAGE_BYTES)
-      throw new AgentError('limits.frame-too-large', {
-        message: `the message is larger than ${MAX_MESSAGE_BYTES} bytes`,
-      });
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+/** Other methods are started with the null device. */
+function readMessage({ method }: KmsRequest): Promise<Buffer> {
+  const hasMessage = method === 'signMessage' || method === 'verifySignature';
+  return hasMessage ? readStandardInput() : Promise.resolve(Buffer.alloc(0));
 }
 
 function answer(document: object): void {
