@@ -1,11 +1,15 @@
-/** One HTTP request to a registry: with a deadline, a bound on what is read, and no redirect followed by itself. */
+/** One HTTP request to a registry or a server of its kind: with a deadline, a bound on what is read, and no redirect followed by itself. */
 import { request as plainRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { request as tlsRequest, type RequestOptions } from 'node:https';
 import { rootCertificates } from 'node:tls';
 import { AgentError } from '../errors/agent-error.js';
+import type { Service } from './service.js';
+
+export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
 
 export interface HttpCall {
-  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT';
+  readonly service: Service;
+  readonly method: HttpMethod;
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Buffer | undefined;
@@ -23,14 +27,14 @@ export interface HttpReply {
   readonly body: Buffer;
 }
 
-/** @throws AgentError `registry.unreachable`, `registry.reply` when too much came, `limits.deadline` */
+/** @throws AgentError `unreachable` and, when too much came, `reply` of the service; `limits.deadline` */
 export function httpCall(call: HttpCall): Promise<HttpReply> {
   return new Promise((resolve, reject) => {
     const options = requestOptions(call);
     const outgoing =
       call.url.protocol === 'https:' ? tlsRequest(call.url, options) : plainRequest(call.url, options);
     const timer = setTimeout(
-      () => outgoing.destroy(deadlineError(call.url)),
+      () => outgoing.destroy(deadlineError(call)),
       Math.max(1, call.deadline - Date.now()),
     );
     const finish = (end: () => void): void => {
@@ -47,14 +51,14 @@ export function httpCall(call: HttpCall): Promise<HttpReply> {
         (cause: unknown) => {
           finish(() => {
             outgoing.destroy();
-            reject(callError(call.url, cause));
+            reject(callError(call, cause));
           });
         },
       );
     });
     outgoing.on('error', (cause) => {
       finish(() => {
-        reject(callError(call.url, cause));
+        reject(callError(call, cause));
       });
     });
     outgoing.end(call.body);
@@ -76,7 +80,7 @@ async function readReply(reply: IncomingMessage, call: HttpCall): Promise<HttpRe
   for await (const chunk of reply as AsyncIterable<Buffer>) {
     length += chunk.length;
     if (length > call.maxBytes) {
-      throw new AgentError('registry.reply', {
+      throw new AgentError(call.service.reply, {
         message: `reading from ${call.url.host}: the reply is larger than ${call.maxBytes} bytes`,
       });
     }
@@ -85,16 +89,18 @@ async function readReply(reply: IncomingMessage, call: HttpCall): Promise<HttpRe
   return { status: reply.statusCode ?? 0, headers: reply.headers, body: Buffer.concat(chunks) };
 }
 
-function deadlineError(url: URL): AgentError {
-  return new AgentError('limits.deadline', { message: `the registry ${url.host} did not answer in time` });
+function deadlineError({ service, url }: HttpCall): AgentError {
+  return new AgentError('limits.deadline', {
+    message: `the ${service.noun} ${url.host} did not answer in time`,
+  });
 }
 
-function callError(url: URL, cause: unknown): AgentError {
+function callError({ service, url }: HttpCall, cause: unknown): AgentError {
   if (cause instanceof AgentError) return cause;
   const { code, message } = cause as NodeJS.ErrnoException;
-  return new AgentError('registry.unreachable', {
-    message: `reaching the registry ${url.host}: ${code ?? message}`,
-    details: { registry: url.host },
+  return new AgentError(service.unreachable, {
+    message: `reaching the ${service.noun} ${url.host}: ${code ?? message}`,
+    details: { host: url.host },
     cause,
   });
 }

@@ -13,7 +13,8 @@ import {
   type Manifest,
   type StoredManifest,
 } from './manifest.js';
-import { RegistrySession, type SessionOptions } from './session.js';
+import { registrySession, type SessionOptions } from './registry-session.js';
+import type { ServerSession } from './session.js';
 import { editTag } from './tag-edit.js';
 
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -21,10 +22,10 @@ const MAX_BLOB_BYTES = 16 * 1024 * 1024;
 const MAX_REFERRER_PAGES = 20;
 
 export class Repository {
-  readonly #session: RegistrySession;
+  readonly #session: ServerSession;
 
   constructor(reference: ImageReference, options: SessionOptions) {
-    this.#session = new RegistrySession(reference, options);
+    this.#session = registrySession(reference, options);
   }
 
   /** `HOST/NAME`. */

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseImageReference } from '../../src/registry/image-reference.js';
 import { EMPTY_DESCRIPTOR, EMPTY_JSON, MANIFEST_TYPE, readIndex } from '../../src/registry/manifest.js';
 import { Repository } from '../../src/registry/repository.js';
-import type { SessionOptions } from '../../src/registry/session.js';
+import type { SessionOptions } from '../../src/registry/registry-session.js';
 import { editTag } from '../../src/registry/tag-edit.js';
 import { DockerRegistry } from '../support/docker-registry.js';
 import { rejectionOf } from '../support/rejection.js';
