@@ -146,7 +146,7 @@ export class PivApplet {
     }
   }
 
-  /** Another applet, and also none found, is not a reason to forget the PIN; leaving PIV is. */
+  /** An applet that is not there changes nothing; another one than before takes the PIN state away. */
   #select(command: CommandApdu): Buffer {
     if (command.p1 !== 0x04) throw new StatusWordError(SW.wrongParameters);
     const found = applicationOf(command.data);

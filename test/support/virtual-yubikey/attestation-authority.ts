@@ -6,7 +6,7 @@ import { createHash, generateKeyPairSync, randomBytes, sign, type KeyObject } fr
 import { contextTag, der, derOid, derTime, derUnsigned, TAG } from '../../../src/encoding/asn1.js';
 import { encodePem } from '../../../src/encoding/pem.js';
 import { digestInfo } from '../../../src/crypto/rsa-digest.js';
-import { ALGORITHM, type CardKey } from './card-key.js';
+import { ALGORITHM, generateKey, type AlgorithmNumber, type CardKey } from './card-key.js';
 import type { Firmware } from './firmware.js';
 import { policyBytes, type Policies } from './policies.js';
 
@@ -32,8 +32,15 @@ export interface Attested {
 
 const RSA_BYTES = 256;
 
-class AttestationAuthority {
+/** An attestation key and its certificate, DER. */
+export interface AttestationDevice {
+  readonly key: CardKey;
+  readonly certificate: Buffer;
+}
+
+export class AttestationAuthority {
   readonly #key = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  readonly #devices = new Map<AlgorithmNumber, AttestationDevice>();
   /** The root certificate, DER. */
   readonly certificate = this.#certify(ROOT_NAME, this.#key.publicKey);
 
@@ -42,15 +49,19 @@ class AttestationAuthority {
     return encodePem('CERTIFICATE', this.certificate);
   }
 
-  /** The certificate of a card's attestation key, DER. */
-  certifyDevice(publicKey: KeyObject): Buffer {
-    return this.#certify(DEVICE_NAME, publicKey);
+  /** One for all cards of a batch: an RSA key takes a fifth of a second to make. */
+  device(algorithm: AlgorithmNumber): AttestationDevice {
+    const known = this.#devices.get(algorithm);
+    if (known !== undefined) return known;
+    const key = generateKey(algorithm);
+    const made = { key, certificate: this.#certify(DEVICE_NAME, key.publicKey) };
+    this.#devices.set(algorithm, made);
+    return made;
   }
 
   #certify(subject: string, publicKey: KeyObject): Buffer {
-    const extensions = [
-      extension('2.5.29.19', true, der(TAG.sequence, der(TAG.boolean, Buffer.from([0xff])))),
-    ];
+    const isAuthority = der(TAG.sequence, der(TAG.boolean, Buffer.from([0xff])));
+    const extensions = [extension('2.5.29.19', true, isAuthority)];
     const body = certificateBody(ROOT_NAME, subject, publicKey, ECDSA_SHA256, extensions);
     return certificate(body, ECDSA_SHA256, sign('sha256', body, this.#key.privateKey));
   }
@@ -58,7 +69,7 @@ class AttestationAuthority {
 
 let authority: AttestationAuthority | undefined;
 
-/** One for the whole process, so that two cards of a test have the same vendor. */
+/** The vendor of all cards that name no other. */
 export function attestationAuthority(): AttestationAuthority {
   authority ??= new AttestationAuthority();
   return authority;

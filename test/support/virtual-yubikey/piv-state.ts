@@ -1,7 +1,7 @@
 /** Everything a PIV applet remembers; the first part for good, the second until the card loses power. */
-import { generateKey, ALGORITHM, type CardKey } from './card-key.js';
+import { ALGORITHM, type CardKey } from './card-key.js';
 import { ATTESTATION_CERTIFICATE, DataObjects } from './data-objects.js';
-import { attestationAuthority } from './attestation-authority.js';
+import type { AttestationAuthority } from './attestation-authority.js';
 import { Firmware, type FirmwareVersion } from './firmware.js';
 import { ManagementKey } from './management-key.js';
 import type { Policies } from './policies.js';
@@ -22,6 +22,7 @@ export interface PivOptions {
   readonly serial: number;
   readonly firmware: FirmwareVersion;
   readonly lastWrongTry: LastWrongTry;
+  readonly vendor: AttestationAuthority;
 }
 
 export class PivState {
@@ -44,14 +45,10 @@ export class PivState {
     this.pin = new ReferenceValue(FACTORY_PIN, options.lastWrongTry);
     this.puk = new ReferenceValue(FACTORY_PUK, options.lastWrongTry);
     this.management = new ManagementKey(this.firmware);
-    const key = generateKey(this.firmware.isModern ? ALGORITHM.p384 : ALGORITHM.rsa2048);
-    this.keys.set(ATTESTATION_SLOT, {
-      key,
-      policies: { pin: 'never', touch: 'never' },
-      origin: 'imported',
-    });
-    const certificate = attestationAuthority().certifyDevice(key.publicKey);
-    this.objects.put(ATTESTATION_CERTIFICATE, certificateObject(certificate));
+    const device = options.vendor.device(this.firmware.isModern ? ALGORITHM.p384 : ALGORITHM.rsa2048);
+    const policies = { pin: 'never', touch: 'never' } as const;
+    this.keys.set(ATTESTATION_SLOT, { key: device.key, policies, origin: 'imported' });
+    this.objects.put(ATTESTATION_CERTIFICATE, certificateObject(device.certificate));
   }
 
   /** What a reset, a removal and another applet take away. */

@@ -1,5 +1,6 @@
 /** One virtual YubiKey: the applet, a finger, and everything that can go wrong with it. */
 import { INS } from './apdu.js';
+import { attestationAuthority, type AttestationAuthority } from './attestation-authority.js';
 import { PivApplet } from './applet.js';
 import type { FirmwareVersion } from './firmware.js';
 import type { KeyUse } from './key-commands.js';
@@ -18,6 +19,8 @@ export interface YubiKeyOptions {
   readonly serial?: number;
   readonly firmware?: FirmwareVersion;
   readonly lastWrongTry?: LastWrongTry;
+  /** Who certified its attestation key. */
+  readonly vendor?: AttestationAuthority;
 }
 
 /** What the card did since it was made, or since `reset`. */
@@ -69,7 +72,8 @@ export class YubiKey {
 
   constructor(options: YubiKeyOptions = {}) {
     const { serial = 14_700_001, firmware = '5.4.3', lastWrongTry = 'blocked' } = options;
-    this.#applet = new PivApplet({ serial, firmware, lastWrongTry }, Date.now);
+    const vendor = options.vendor ?? attestationAuthority();
+    this.#applet = new PivApplet({ serial, firmware, lastWrongTry, vendor }, Date.now);
   }
 
   get serial(): number {
