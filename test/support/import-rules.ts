@@ -11,6 +11,7 @@ const WALLS: Readonly<Record<string, readonly string[]>> = {
   client: ['agent', 'keeper', 'tokenhost', 'token', 'state'],
   registry: ['agent', 'keeper', 'tokenhost', 'token', 'state'],
   gateways: ['agent', 'keeper', 'tokenhost', 'token', 'state'],
+  trust: ['agent', 'keeper', 'tokenhost', 'token', 'state'],
   images: ['agent', 'keeper', 'tokenhost', 'token', 'state'],
   cli: ['agent', 'keeper', 'tokenhost', 'token', 'state'],
 };

@@ -1,0 +1,17 @@
+/** Where metadata comes from: a trust server, or a saved copy of what one said. Nothing of it is believed before it is verified. */
+
+/** Which file of a role: the current one when neither is given. */
+export interface FileChoice {
+  /** Lower-case hex. */
+  readonly sha256?: string | undefined;
+  readonly version?: number | undefined;
+  /** No file may have more, bytes. */
+  readonly maxBytes?: number | undefined;
+}
+
+export interface MetadataSource {
+  /** The collection (GUN), for example `registry.example/acme/app`. */
+  readonly repository: string;
+  /** A file, or undefined when there is none. */
+  fetch(role: string, choice?: FileChoice): Promise<Buffer | undefined>;
+}
