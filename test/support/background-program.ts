@@ -7,7 +7,8 @@ const START_MS = 30_000;
 const STOP_MS = 10_000;
 const POLL_MS = 25;
 const KEPT_CHARACTERS = 256 * 1024;
-const TAIL_LINES = 25;
+const TAIL_LINES = 15;
+const TAIL_COLUMNS = 400;
 
 export interface ProgramSpec {
   readonly program: string;
@@ -66,7 +67,8 @@ export class BackgroundProgram implements AsyncDisposable {
 
   /** The last lines, for failure messages. */
   tail(): string {
-    return `--- ${this.#name} said last:\n${this.#output.trimEnd().split('\n').slice(-TAIL_LINES).join('\n')}`;
+    const lines = this.#output.trimEnd().split('\n').slice(-TAIL_LINES);
+    return [`--- ${this.#name} said last:`, ...lines.map((line) => line.slice(-TAIL_COLUMNS))].join('\n');
   }
 
   /** SIGTERM, then SIGKILL; returns when it is gone. */

@@ -1,5 +1,7 @@
 /** The real notary-server of the Debian package notary, over TLS on a free port; metadata in memory, or in a PostgreSQL of the test. */
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { BackgroundProgram } from './background-program.js';
 import { startOnFreePort } from './free-port.js';
@@ -18,6 +20,14 @@ export interface NotaryServerOptions {
   /** `postgres://…`; in memory when left out. */
   readonly database?: string | undefined;
 }
+
+/** What it answers to a plain request. */
+export interface ServerAnswer {
+  readonly status: number;
+  readonly text: string;
+}
+
+const ANSWER_MS = 5_000;
 
 export class NotaryServer implements AsyncDisposable {
   /** `https://localhost:PORT`. */
@@ -60,6 +70,11 @@ export class NotaryServer implements AsyncDisposable {
       folder[Symbol.dispose]();
       throw failure;
     }
+  }
+
+  /** Asks it for a path, for example `/_notary_server/health`. */
+  get(path: string): Promise<ServerAnswer> {
+    return get(Number(new URL(this.url).port), readFileSync(this.authority.certificate), path);
   }
 
   /** Its log so far, JSON lines. */
@@ -107,16 +122,17 @@ function remote(authority: TestAuthority, service: Exclude<TrustService, 'local'
 }
 
 /** 200 without authentication, 401 with. */
-function answers(port: number, ca: Buffer): Promise<boolean> {
-  return new Promise((resolve) => {
-    const sent = request({ host: 'localhost', port, path: '/v2/', ca, timeout: 2_000 }, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200 || response.statusCode === 401);
-    });
-    sent.on('timeout', () => sent.destroy());
-    sent.on('error', () => {
-      resolve(false);
-    });
-    sent.end();
-  });
+async function answers(port: number, ca: Buffer): Promise<boolean> {
+  const { status } = await get(port, ca, '/v2/').catch(() => ({ status: 0 }));
+  return status === 200 || status === 401;
+}
+
+async function get(port: number, ca: Buffer, path: string): Promise<ServerAnswer> {
+  const sent = request({ host: 'localhost', port, path, ca, timeout: ANSWER_MS, agent: false });
+  sent.on('timeout', () => sent.destroy(new Error('the notary-server does not answer')));
+  sent.end();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  const chunks: Buffer[] = [];
+  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+  return { status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') };
 }

@@ -3,6 +3,8 @@ import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { once } from 'node:events';
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { printable } from '../../encoding/utf8.js';
 import { AgentError } from '../../errors/agent-error.js';
 import { addServices, type ServiceParts } from './services.js';
 
@@ -47,8 +49,11 @@ export class SignerServer implements AsyncDisposable {
         stream.close();
       });
     });
-    server.on('tlsClientError', (error: Error) => {
-      parts.note('connection refused', { reason: error.message });
+    server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+      // Node hides what it has against a certificate behind "socket hang up", and gives a code where its types say an error.
+      const against: unknown = socket.authorizationError;
+      const reason = typeof against === 'string' ? against : error.message;
+      parts.note('connection refused', { reason: printable(reason, 120) });
     });
   }
 
