@@ -97,6 +97,11 @@ export const ERROR_TABLE = {
   'policy.limit': row('the limit of the rule is used up', 'wait, or raise the limit in policy.toml', 'later', 3, -32081),
   'policy.consent-unavailable': row('the rule asks for a consent this agent cannot obtain', 'change the rule; "touchstone policy check" names what is not available', 'after-user-action', 3, -32082),
 
+  // guard: one content for each version of repository metadata
+  'guard.version': row('the version was signed or published before', 'sign a higher version; see "touchstone guard show"', 'never', 3, -32240),
+  'guard.conflict': row('this version is signed with other content', 'see "touchstone guard show"; what nobody stored is given up with "touchstone guard abandon"', 'after-user-action', 3, -32241),
+  'guard.older': row('the guard is older than the one this agent has used', 'put the newest folder guard/ back; docs/operations/recovery.md says what to do without one', 'after-user-action', 6, -32242),
+
   // statements
   'statement.unrecognised': row('the bytes are not what the request says they are', 'send the exact bytes of the kind you name', 'never', 2, -32090),
   'statement.repository': row('the statement names another repository than the key', 'sign with the key of that repository; see "touchstone key list"', 'never', 3, -32091),
@@ -196,6 +201,11 @@ export const ERROR_TABLE = {
   'notary.checksum': row('a file is not the one that the metadata names', 'try again; if it goes on, the repository needs "touchstone trust heal"', 'later', 6, -32221),
   'notary.unsigned': row('nobody has signed this', 'see what is signed with "touchstone trust list REPOSITORY"', 'after-user-action', 6, -32222),
   'notary.team': row('not all required teams have signed this', 'ask the missing team to sign with "touchstone trust sign"', 'after-user-action', 6, -32223),
+  'notary.policy': row('the trust policy is not valid', 'correct it; its grammar is in docs/spec/trust-policy.md', 'after-user-action', 2, -32228),
+  'notary.keys': row('a key that has to sign is not within reach', 'see who may sign with "touchstone trust signer list REPOSITORY"', 'after-user-action', 1, -32224),
+  'notary.role': row('the repository has no such role', 'see its roles with "touchstone trust inspect REPOSITORY"', 'after-user-action', 1, -32225),
+  'notary.left-behind': row('some readers would go on taking the old image', 'let somebody do it who can sign for the role that is named', 'after-user-action', 1, -32226),
+  'notary.exists': row('the repository has trust data already', 'see it with "touchstone trust inspect REPOSITORY"', 'after-user-action', 1, -32227),
 
   // gateway: long-running programs between other tools and the agent
   'gateway.tls': row('the TLS files of the gateway cannot be used', 'give PEM files with --tls-cert, --tls-key and --client-ca', 'after-user-action', 2, -32230),
