@@ -214,10 +214,14 @@ export class PivApplet {
   }
 }
 
+/** By the beginning of its name: versions and instances follow. */
 function applicationOf(aid: Buffer): Application | undefined {
-  if (aid.length >= PIV_AID.length && aid.subarray(0, PIV_AID.length).equals(PIV_AID)) return 'piv';
-  if (aid.equals(OTP_AID)) return 'otp';
-  return aid.equals(MANAGEMENT_AID) ? 'management' : undefined;
+  const names = [
+    ['piv', PIV_AID],
+    ['otp', OTP_AID],
+    ['management', MANAGEMENT_AID],
+  ] as const;
+  return names.find(([, name]) => aid.subarray(0, name.length).equals(name))?.[0];
 }
 
 function answerOf(bytes: Buffer): Outcome {

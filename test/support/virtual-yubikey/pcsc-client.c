@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <winscard.h>
 
-enum { MAX_APDU = 65600, MAX_COUNT = 100000 };
+enum { MAX_APDU = 65600, MAX_COUNT = 100000, MAX_TRIES = 400, PAUSE_US = 5000 };
 
 static SCARDCONTEXT context;
 static SCARDHANDLE card;
@@ -88,7 +89,13 @@ int main(int argc, char **argv) {
   if (rv == SCARD_S_SUCCESS) rv = SCardListReaders(context, NULL, names, &size);
   char *name = names;
   while (rv == SCARD_S_SUCCESS && skip-- > 0 && *name != '\0') name += strlen(name) + 1;
-  if (rv == SCARD_S_SUCCESS) rv = SCardConnect(context, name, mode, SCARD_PROTOCOL_T1, &card, &protocol);
+  for (int tries = 0; rv == SCARD_S_SUCCESS; tries++) {
+    LONG outcome = SCardConnect(context, name, mode, SCARD_PROTOCOL_T1, &card, &protocol);
+    if (outcome == SCARD_S_SUCCESS) break;
+    /* A card that was just put in takes pcscd a moment. */
+    if (outcome != SCARD_E_NO_SMARTCARD || tries == MAX_TRIES) rv = outcome;
+    usleep(PAUSE_US);
+  }
   printf("%lx - 0\n", (unsigned long)rv);
   fflush(stdout);
   while (rv == SCARD_S_SUCCESS && fgets(line, sizeof line, stdin) != NULL) {
