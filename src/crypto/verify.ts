@@ -32,18 +32,19 @@ export class Verifier {
   }
 
   /**
-   * Whether `signature` is over this digest, which has the length of the algorithm's (or the scheme's) hash; false for Ed25519.
+   * Whether `signature` is over this digest, or what `digestForKey` makes of it; false for Ed25519.
    * @throws AgentError `native.missing`: node:crypto cannot verify an ECDSA signature over a digest
    */
   verifyDigest(digest: Uint8Array, signature: Uint8Array, scheme?: RsaScheme): boolean {
     const { signatureBytes } = ALGORITHMS[this.algorithm];
-    if (digest.length !== digestBytes(this.algorithm, scheme)) return false;
+    const fitted = digestForKey(this.algorithm, digest, scheme);
+    if (fitted === undefined) return false;
     if (signature.length !== signatureBytes) return false;
     if (this.algorithm === 'rsa-3072') {
       const { hash, isPss } = schemeFacts(scheme);
-      return (isPss ? verifyPssDigest : verifyPkcs1Digest)(this.#key, hash, digest, signature);
+      return (isPss ? verifyPssDigest : verifyPkcs1Digest)(this.#key, hash, fitted, signature);
     }
-    return nativeShims().ecdsaVerifyDigest(this.#spki, digest, signature);
+    return nativeShims().ecdsaVerifyDigest(this.#spki, fitted, signature);
   }
 }
 
@@ -51,6 +52,27 @@ export class Verifier {
 export function digestBytes(algorithm: KeyAlgorithm, scheme?: RsaScheme): number | undefined {
   const hash = algorithm === 'rsa-3072' ? schemeFacts(scheme).hash : ALGORITHMS[algorithm].hash;
   return hash === null ? undefined : Number(hash.slice('sha'.length)) / 8;
+}
+
+/** Digests of SHA-2 that callers bring themselves. Bytes. */
+const SHA2_BYTES: readonly number[] = [32, 48, 64];
+
+/**
+ * What a key signs of a digest of SHA-256, SHA-384 or SHA-512. For ECDSA a digest is a number (FIPS 186-5 section 6.4.1): of one that
+ * is longer than the curve the leftmost bits count, a shorter one gets zeros in front. For RSA it has to be of the scheme's own hash.
+ * @returns undefined where the key signs no such digest
+ */
+export function digestForKey(
+  algorithm: KeyAlgorithm,
+  digest: Uint8Array,
+  scheme?: RsaScheme,
+): Uint8Array | undefined {
+  const length = digestBytes(algorithm, scheme);
+  if (digest.length === length) return digest;
+  if (length === undefined || algorithm === 'rsa-3072' || !SHA2_BYTES.includes(digest.length))
+    return undefined;
+  if (digest.length > length) return digest.subarray(0, length);
+  return Buffer.concat([Buffer.alloc(length - digest.length), digest]);
 }
 
 /** Hash and padding of a scheme; PKCS#1 v1.5 with SHA-256 when none is named. */

@@ -5,7 +5,7 @@
  */
 import { CHECKPOINT_TYPE, type Checkpoint } from '../audit/record.js';
 import type { KeyAlgorithm } from '../crypto/algorithms.js';
-import { digestBytes } from '../crypto/verify.js';
+import { digestBytes, digestForKey } from '../crypto/verify.js';
 import { decodePae } from '../encoding/dsse-pae.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
 import { prefixMatches } from '../formats/prefixes.js';
@@ -164,10 +164,11 @@ export class OrderDesk {
     const { ledger } = this.#options;
     ledger.prepare(order.keyId);
     if (order.blind) {
-      const signature = leaf.signDigest(order.message);
-      const digest = Buffer.from(order.message);
-      ledger.advance(digest);
-      this.#release(order.id, digest, signature, from);
+      const { algorithm } = key.record;
+      const signature = leaf.signDigest(digestForKey(algorithm, order.message) ?? order.message);
+      const counted = countedHash(order);
+      ledger.advance(counted);
+      this.#release(order.id, counted, signature, from);
       return;
     }
     const counted = leaf.signCounted(order.message, ledger.state);
@@ -242,13 +243,13 @@ function refuse(id: number, error: unknown, from: OrderOrigin): void {
   from.send(encodeJsonFrame(FrameType.refused, id, asAgentError(error).toData()));
 }
 
-/** A scheme is for RSA, and a digest has the length that the key signs. */
+/** A scheme is for RSA, and a digest is one that the key signs. */
 function checkForm({ blind, message, scheme }: Order, algorithm: KeyAlgorithm): void {
   if (scheme !== undefined && algorithm !== 'rsa-3072') {
     throw new AgentError('usage.invalid', { message: 'scheme: only RSA keys have one' });
   }
+  if (!blind || digestForKey(algorithm, message, scheme) !== undefined) return;
   const bytes = digestBytes(algorithm, scheme);
-  if (!blind || message.length === bytes) return;
   throw new AgentError('statement.unrecognised', {
     message:
       bytes === undefined

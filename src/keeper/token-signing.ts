@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { ALGORITHMS, type KeyAlgorithm, type RsaScheme } from '../crypto/algorithms.js';
 import { digestInfo } from '../crypto/rsa-digest.js';
-import { schemeFacts, type Verifier } from '../crypto/verify.js';
+import { digestForKey, schemeFacts, type Verifier } from '../crypto/verify.js';
 import type { SignMechanism } from '../tokenhost/messages.js';
 
 export interface TokenTask {
@@ -25,12 +25,14 @@ export function tokenInput(task: TokenTask): { readonly mechanism: SignMechanism
   }
   const { hash } = ALGORITHMS[algorithm];
   if (hash === null) return { mechanism: 'eddsa', data: Buffer.from(message) };
-  const digest = blind ? message : createHash(hash).update(message).digest();
+  const digest = blind
+    ? (digestForKey(algorithm, message) ?? message)
+    : createHash(hash).update(message).digest();
   return { mechanism: 'ecdsa', data: Buffer.from(digest) };
 }
 
 /** The 32 bytes that stand for the message in the count and in the audit log: its SHA-256, or a SHA-256 that came as it is. */
-export function countedHash({ blind, message }: TokenTask): Buffer {
+export function countedHash({ blind, message }: Pick<TokenTask, 'blind' | 'message'>): Buffer {
   return blind && message.length === 32
     ? Buffer.from(message)
     : createHash('sha256').update(message).digest();

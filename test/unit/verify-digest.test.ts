@@ -2,7 +2,7 @@
 import { constants, createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { RSA_SCHEMES, type RsaScheme } from '../../src/crypto/algorithms.js';
-import { digestBytes, Verifier } from '../../src/crypto/verify.js';
+import { digestBytes, digestForKey, Verifier } from '../../src/crypto/verify.js';
 
 const MESSAGE = Buffer.from('what was signed');
 const rsa = generateKeyPairSync('rsa', { modulusLength: 3072 });
@@ -61,4 +61,30 @@ it('P-384 signs SHA-384, Ed25519 no digest at all', () => {
   expect(
     verifierOf(edwards.publicKey).verifyDigest(digest.subarray(16), sign(null, digest, edwards.privateKey)),
   ).toBe(false);
+});
+
+describe('a digest of another length than the curve', () => {
+  const digest = createHash('sha256').update(MESSAGE).digest();
+  const long = createHash('sha512').update(MESSAGE).digest();
+
+  it.each([
+    ['prime256v1', 'sha512', long],
+    ['secp384r1', 'sha512', long],
+    ['secp384r1', 'sha256', digest],
+  ])('on %s: a signature over %s verifies by its digest', (namedCurve, hash, bytes) => {
+    const pair = generateKeyPairSync('ec', { namedCurve });
+    const signature = sign(hash, MESSAGE, { key: pair.privateKey, dsaEncoding: 'ieee-p1363' });
+    expect(verifierOf(pair.publicKey).verifyDigest(bytes, signature)).toBe(true);
+    expect(verifierOf(pair.publicKey).verifyDigest(Buffer.alloc(bytes.length, 1), signature)).toBe(false);
+  });
+
+  it('is cut, or filled in front; RSA and Ed25519 take none, and no other length is taken', () => {
+    expect(digestForKey('ecdsa-p256', long)).toEqual(long.subarray(0, 32));
+    expect(digestForKey('ecdsa-p384', digest)).toEqual(Buffer.concat([Buffer.alloc(16), digest]));
+    expect(digestForKey('rsa-3072', digest, 'rsa-pkcs1-sha512')).toBeUndefined();
+    expect(digestForKey('ed25519', digest)).toBeUndefined();
+    for (const length of [0, 20, 28, 31, 33, 65]) {
+      expect(digestForKey('ecdsa-p384', Buffer.alloc(length))).toBeUndefined();
+    }
+  });
 });

@@ -1,12 +1,11 @@
 /**
- * The bytes of one signing operation on their way to the one digest that the key signs. For ECDSA a digest is a number (FIPS 186-5 section
- * 6.4.1): of one that is longer than the curve the leftmost bits count, one that is shorter gets zeros in front. SHA-1 is refused, and
- * for RSA everything that is not a digest of SHA-2 in its proper form.
+ * The bytes of one signing operation on their way to the one digest that is to be signed, as it came: the keeper fits it to the curve, and
+ * the log names its hash. SHA-1 is refused, and for RSA everything that is not a digest of SHA-2 in its proper form.
  */
 import { createHash, type Hash } from 'node:crypto';
 import type { HashName, RsaScheme } from '../../crypto/algorithms.js';
 import { MAX_DIGEST_INFO_BYTES, readDigestInfo } from '../../crypto/rsa-digest.js';
-import { digestBytes } from '../../crypto/verify.js';
+import { digestForKey } from '../../crypto/verify.js';
 import { CKR } from './cryptoki.js';
 import type { DoorAlgorithm } from './door-algorithms.js';
 import type { SignMechanism } from './sign-mechanisms.js';
@@ -15,9 +14,6 @@ export interface DigestToSign {
   readonly digest: Buffer;
   readonly scheme?: RsaScheme | undefined;
 }
-
-/** Of the digests that callers bring themselves: SHA-256, SHA-384, SHA-512. */
-const BARE_DIGEST_BYTES: readonly number[] = [32, 48, 64];
 
 export class SignInput {
   readonly #algorithm: DoorAlgorithm;
@@ -55,19 +51,16 @@ export class SignInput {
   end(): DigestToSign | number {
     const digest = this.#hash?.digest() ?? this.#bare;
     if (this.#isTooLong) return CKR.DATA_LEN_RANGE;
-    if (this.#family === 'ecdsa') return this.#forCurve(digest);
     if (this.#family === 'rsa-pkcs1' && this.#hash === undefined) return fromDigestInfo(digest);
+    if (this.#family === 'ecdsa') return this.#isFit(digest) ? { digest } : CKR.DATA_LEN_RANGE;
     const hash = this.#hashName;
     if (hash === null) return CKR.MECHANISM_PARAM_INVALID;
     const scheme = `${this.#family}-${hash}` as const;
-    return digest.length === digestBytes(this.#algorithm, scheme) ? { digest, scheme } : CKR.DATA_LEN_RANGE;
+    return this.#isFit(digest, scheme) ? { digest, scheme } : CKR.DATA_LEN_RANGE;
   }
 
-  #forCurve(digest: Buffer): DigestToSign | number {
-    const length = digestBytes(this.#algorithm) ?? 0;
-    if (!BARE_DIGEST_BYTES.includes(digest.length)) return CKR.DATA_LEN_RANGE;
-    const zeros = Buffer.alloc(Math.max(0, length - digest.length));
-    return { digest: Buffer.concat([zeros, digest]).subarray(0, length) };
+  #isFit(digest: Buffer, scheme?: RsaScheme): boolean {
+    return digestForKey(this.#algorithm, digest, scheme) !== undefined;
   }
 }
 
