@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/document.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
-import type { KeeperEvent, KeeperStatus, LeaseStatus } from '../keeper/wire.js';
+import type { KeeperCalls, KeeperEvent, KeeperStatus, LeaseStatus } from '../keeper/wire.js';
 import { PROTOCOL_VERSION, LIMITS } from '../protocol/limits.js';
 import { METHODS, type MethodName, type Params, type Result } from '../protocol/methods.js';
 import { namesCaller } from '../policy/decide.js';
@@ -23,6 +23,7 @@ import { PolicyFile } from './policy-file.js';
 import { PolicyRecord } from './policy-record.js';
 import { PolicyView } from './policy-view.js';
 import { SignPipe } from './sign.js';
+import { SshLocks } from './ssh-locks.js';
 import { UsageBook } from './usage-book.js';
 
 export interface AgentOptions {
@@ -53,6 +54,7 @@ export class Agent implements Disposable {
   readonly events = new EventBus();
   readonly signing: SignPipe;
   readonly policy: PolicyView;
+  readonly sshLocks: SshLocks;
   readonly #policyRecord: PolicyRecord;
   readonly #options: AgentOptions;
   readonly #keeper: KeeperLink;
@@ -90,7 +92,7 @@ export class Agent implements Disposable {
     );
     // After everything that may fail: a front that has said hello is started again when it ends, one that has not is not.
     const hello = await keeper.call('hello', {});
-    const agent = new Agent(options, { keeper, policy, usage, status: hello.status });
+    const agent = new Agent(options, { keeper, policy, usage }, hello);
     agent.#editor.load();
     agent.#trail.begin(hello.status, hello.pending);
     agent.#policyRecord.note();
@@ -101,13 +103,14 @@ export class Agent implements Disposable {
 
   private constructor(
     options: AgentOptions,
-    parts: { keeper: KeeperLink; policy: PolicyFile; usage: UsageBook; status: KeeperStatus },
+    parts: { keeper: KeeperLink; policy: PolicyFile; usage: UsageBook },
+    found: KeeperCalls['hello']['result'],
   ) {
     this.#options = options;
     this.#keeper = parts.keeper;
     this.#policy = parts.policy;
     this.#usage = parts.usage;
-    this.#status = parts.status;
+    this.#status = found.status;
     this.#trail = new AuditTrail({
       log: options.log,
       keeper: parts.keeper,
@@ -132,6 +135,7 @@ export class Agent implements Disposable {
       loaded: () => this.#loaded(),
     });
     this.#policyRecord = new PolicyRecord(parts.policy, this.#trail);
+    this.sshLocks = new SshLocks(parts.keeper, this.#trail, found.sshLocks);
     this.policy = new PolicyView({ keys: this.#keys, policy: parts.policy, usage: parts.usage });
     this.signing = new SignPipe({
       keeper: parts.keeper,
@@ -324,10 +328,7 @@ export class Agent implements Disposable {
   #onKeeperEvent(event: KeeperEvent): void {
     switch (event.event) {
       case 'token':
-        this.events.publish({
-          event: 'token',
-          token: { ...event.token },
-        });
+        this.events.publish({ event: 'token', token: { ...event.token } });
         return;
       case 'lease-opened':
         this.#trackLease(event.lease);

@@ -75,6 +75,16 @@ export class SignPipe implements Disposable {
     }
   }
 
+  /** For doors that refuse before they ask: resolves when the refusal is logged. */
+  refuse(peer: Peer, request: Pick<SignRequest, 'key' | 'kind'>, error: AgentError): Promise<void> {
+    return new Promise((resolve) => {
+      const onFailed = (): void => {
+        resolve();
+      };
+      this.#refuse({ peer, onFailed }, request, error);
+    });
+  }
+
   /** The keeper says that an order waits for its token. */
   tellWaiting(order: number, token: string, ahead: number): void {
     for (const job of this.#jobs) if (job.orders.includes(order)) job.tellWaiting(token, ahead);
@@ -98,7 +108,11 @@ export class SignPipe implements Disposable {
   }
 
   /** Refusals are logged too, before the caller hears of them. */
-  #refuse(call: SignCall, request: SignRequest | undefined, error: AgentError): void {
+  #refuse(
+    call: Pick<SignCall, 'peer' | 'onFailed'>,
+    request: Pick<SignRequest, 'key' | 'kind'> | undefined,
+    error: AgentError,
+  ): void {
     const { trail } = this.#parts;
     if (!trail.log.writable) {
       call.onFailed(error);
@@ -240,7 +254,7 @@ export class SignJob {
     this.#end();
     const { trail, keeper } = this.#parts;
     if (this.#missing > 0) for (const order of this.#orders) keeper.cancel(order);
-    const request = { key: item.key.name, kind: item.kind, payload: '' };
+    const request = { key: item.key.name, kind: item.kind };
     trail.log.stage(refusal(this.#call.peer, request, error));
     trail.flush().then(
       () => {
@@ -258,7 +272,11 @@ export class SignJob {
   }
 }
 
-function refusal(peer: Peer, request: SignRequest | undefined, error: AgentError): AuditEntry {
+function refusal(
+  peer: Peer,
+  request: Pick<SignRequest, 'key' | 'kind'> | undefined,
+  error: AgentError,
+): AuditEntry {
   const rule = error.details?.['rule'];
   return {
     type: 'refuse',

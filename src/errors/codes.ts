@@ -72,6 +72,7 @@ export const ERROR_TABLE = {
   'peer.unknown': row('the kernel did not say who is calling', 'build the native shim: "npm run build:native"', 'never', 5, -32050),
   'peer.uid-refused': row('this user may not talk to the agent', 'ask the owner to name your uid in policy.toml', 'after-user-action', 3, -32051),
   'peer.owner-only': row('only the user the agent runs as may do this', 'ask the owner, or run the command as that user', 'never', 3, -32053),
+  'peer.door-locked': row('the SSH door is shut with a passphrase', 'open it with "ssh-add -X"', 'after-user-action', 3, -32054),
   'peer.origin-refused': row('browsers may not talk to the agent', 'use a program that does not send an Origin header', 'never', 3, -32052),
 
   // native shim

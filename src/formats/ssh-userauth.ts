@@ -76,7 +76,7 @@ export function describeUserauth(bytes: Buffer): Statement {
 }
 
 /** `SHA256:` and base64 without padding, as OpenSSH shows keys. */
-function sshFingerprint(blob: Buffer): string {
+export function sshFingerprint(blob: Buffer): string {
   return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
 }
 

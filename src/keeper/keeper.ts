@@ -21,7 +21,7 @@ import { PinDesk } from './pin-desk.js';
 import { Provisioning } from './provisioning.js';
 import { TokenUnit } from './token-unit.js';
 import { Unlocking } from './unlocking.js';
-import type { KeeperCalls, KeeperEvent, KeeperStatus, LeaseEnd } from './wire.js';
+import type { KeeperCalls, KeeperEvent, KeeperStatus, LeaseEnd, SshLock } from './wire.js';
 
 export interface KeeperOptions {
   readonly config: Config;
@@ -51,6 +51,8 @@ export class Keeper {
   readonly #provisioning: Provisioning;
   readonly #making: KeyMaking;
   #anchor: KeyringAnchor | undefined;
+  /** A front cannot keep these: it may be started again at any moment. */
+  #sshLocks: readonly SshLock[] = [];
   #front: FrontLink | undefined;
 
   constructor(options: KeeperOptions) {
@@ -190,6 +192,7 @@ export class Keeper {
     hello: () => ({
       status: this.#status(),
       pending: this.#ledger.pending(),
+      sshLocks: this.#sshLocks,
       stateDir: this.#options.stateDir,
       configFile: this.#options.configFile,
     }),
@@ -220,6 +223,10 @@ export class Keeper {
         token === undefined ? undefined : this.#unitNamed(token).config.name,
       ),
     }),
+    'ssh.locks': ({ locks }) => {
+      this.#sshLocks = locks;
+      return {};
+    },
     'order.cancel': ({ order }) => ({ cancelled: this.#desk.cancel(order, this.#units.values()) }),
   };
 

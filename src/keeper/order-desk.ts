@@ -29,8 +29,8 @@ import {
 
 const SIGNATURE_BYTES = 64;
 /**
- * A driver that has not signed by then is ended, and its session with it. Not the caller's own deadline: a client in a hurry must
- * not cost everybody the unlocked token. Milliseconds.
+ * A driver that has not signed by then is ended, and its session with it: longer than any token waits for a touch. Not the caller's
+ * own deadline: a client in a hurry must not cost everybody the unlocked token, nor a patient one their time. Milliseconds.
  */
 const DRIVER_DEADLINE_MS = LIMITS.defaultDeadlineMs;
 const CHECKPOINT_KIND = `dsse:${CHECKPOINT_TYPE}`;
@@ -53,7 +53,6 @@ interface Admission {
 interface TokenRun {
   readonly unit: TokenUnit;
   readonly home: TokenHome;
-  readonly leftMs: number;
   readonly from: OrderOrigin;
 }
 
@@ -186,9 +185,9 @@ export class OrderDesk {
     unit.queue.add({
       id: order.id,
       deadlineMs: order.deadlineMs,
-      run: async (leftMs) => {
+      run: async () => {
         try {
-          await this.#runOnToken(kept, admission, { unit, home: home.home, leftMs, from });
+          await this.#runOnToken(kept, admission, { unit, home: home.home, from });
         } catch (error) {
           refuse(order.id, error, from);
         }
@@ -208,19 +207,18 @@ export class OrderDesk {
   async #runOnToken(
     { id, keyId, kind, blind, message, scheme }: Order,
     admission: Admission,
-    { unit, home, leftMs, from }: TokenRun,
+    { unit, home, from }: TokenRun,
   ): Promise<void> {
     if (!from.isOpen()) return;
     this.#checkAgain(keyId, admission);
     const { verifier, record } = admission.key;
     const task: TokenTask = { algorithm: record.algorithm, scheme, blind, message };
     const { mechanism, data } = tokenInput(task);
-    const deadlineMs = Math.max(leftMs, DRIVER_DEADLINE_MS);
     const key = { ...home, algorithm: record.algorithm, mechanism };
     const { raw } =
       record.algorithm === 'ecdsa-p256'
-        ? await unit.call('signDigest', home, deadlineMs, data)
-        : await unit.call('signData', key, deadlineMs, data);
+        ? await unit.call('signDigest', home, DRIVER_DEADLINE_MS, data)
+        : await unit.call('signData', key, DRIVER_DEADLINE_MS, data);
     if (!isSignatureOf(task, verifier, raw))
       throw new AgentError('token.bad-signature', { details: { token: unit.config.name, kind } });
     this.#checkAgain(keyId, admission);

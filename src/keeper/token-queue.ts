@@ -18,8 +18,7 @@ export interface QueueJob {
   /** Number by which `cancel` finds it. */
   readonly id: number;
   readonly deadlineMs: number;
-  /** Does the work; gets the milliseconds that are left. */
-  readonly run: (leftMs: number) => Promise<void>;
+  readonly run: () => Promise<void>;
   /** The job ended without running. */
   readonly onDropped: (error: AgentError) => void;
   /** It still waits behind `ahead` others. */
@@ -47,7 +46,7 @@ export class TokenQueue {
   add(job: QueueJob): void {
     if (this.#entries.length >= LIMITS.queuePerToken) throw new AgentError('limits.queue');
     if (this.#running < this.#window) {
-      this.#start(job, job.deadlineMs);
+      this.#start(job);
       return;
     }
     this.#entries.push({ job, addedAtMs: performance.now(), told: false });
@@ -74,10 +73,10 @@ export class TokenQueue {
     return true;
   }
 
-  #start(job: QueueJob, leftMs: number): void {
+  #start(job: QueueJob): void {
     this.#running += 1;
     const startedAtMs = performance.now();
-    void job.run(leftMs).finally(() => {
+    void job.run().finally(() => {
       this.#running -= 1;
       const endMs = performance.now();
       const tookMs = endMs - Math.max(startedAtMs, this.#lastEndMs);
@@ -95,8 +94,7 @@ export class TokenQueue {
         this.#sweeper = undefined;
         return;
       }
-      const waitedMs = performance.now() - entry.addedAtMs;
-      this.#start(entry.job, Math.max(1, Math.ceil(entry.job.deadlineMs - waitedMs)));
+      this.#start(entry.job);
     }
   }
 

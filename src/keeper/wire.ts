@@ -152,11 +152,24 @@ export interface CreateFields extends Omit<DeriveFields, 'algorithm'> {
   readonly algorithm: KeyAlgorithm;
 }
 
+/** A user's passphrase on the SSH door, as a salted scrypt hash; base64 each. */
+export interface SshLock {
+  readonly uid: number;
+  readonly salt: string;
+  readonly hash: string;
+}
+
 /** Everything the front may ask of the keeper besides orders. */
 export interface KeeperCalls {
   readonly hello: {
     params: Record<string, never>;
-    result: { status: KeeperStatus; pending: readonly PendingOrder[]; stateDir: string; configFile: string };
+    result: {
+      status: KeeperStatus;
+      pending: readonly PendingOrder[];
+      sshLocks: readonly SshLock[];
+      stateDir: string;
+      configFile: string;
+    };
   };
   readonly status: { params: Record<string, never>; result: KeeperStatus };
   /** Looks at every token now. */
@@ -200,6 +213,8 @@ export interface KeeperCalls {
   /** The keyring file changed: read it again. */
   readonly 'keyring.reload': { params: Record<string, never>; result: { leaves: number } };
   readonly lock: { params: { token?: string | undefined }; result: { locked: number } };
+  /** Remembers these for the next front, instead of those before. */
+  readonly 'ssh.locks': { params: { locks: readonly SshLock[] }; result: Record<string, never> };
   readonly 'order.cancel': { params: { order: number }; result: { cancelled: boolean } };
 }
 

@@ -1,5 +1,5 @@
 /** What no good client sends to the SSH agent door, and more of them at once than anybody has. */
-import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -27,6 +27,19 @@ afterAll(async () => {
 
 function open(): SshDoorClient {
   return new SshDoorClient(sshSocketOf(agent));
+}
+
+async function records(): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const shown = await agent.must(['audit', 'show', '--json', '--limit', '1000']);
+  return (JSON.parse(shown) as { readonly records: readonly Readonly<Record<string, unknown>>[] }).records;
+}
+
+async function lastRecord(): Promise<Readonly<Record<string, unknown>> | undefined> {
+  return (await records()).at(-1);
+}
+
+function lockBody(type: number, passphrase: string): Buffer {
+  return new SshWriter().u8(type).string(passphrase).toBuffer();
 }
 
 /** Whether a reply holds a good signature over FILE. */
@@ -100,6 +113,13 @@ describe('a login', () => {
     using client = open();
     await client.ask(bind(session));
     expect(await client.ask(login(Buffer.alloc(32, 4)))).toEqual(FAILED);
+    expect(await lastRecord()).toMatchObject({
+      type: 'refuse',
+      key: 'acme/app#ssh~ed25519',
+      kind: 'ssh.userauth',
+      code: 'statement.unrecognised',
+      message: expect.stringContaining('another session') as unknown,
+    });
     // A connection that leads to one server is not led on.
     expect(await client.ask(bind(Buffer.alloc(32, 4)))).toEqual(Buffer.of(SSH.extensionFailure));
   });
@@ -209,15 +229,50 @@ describe('clients', () => {
   });
 });
 
-it('keeps no passphrase of a lock in the log', async () => {
+it('puts a request for a key that is not ours on record, by its fingerprint', async () => {
   using client = open();
-  const lock = (type: number, text: string): Buffer => new SshWriter().u8(type).string(text).toBuffer();
-  expect(await client.ask(lock(SSH.lock, 'correct horse'))).toEqual(Buffer.of(SSH.success));
-  expect(await client.ask(lock(SSH.lock, 'again'))).toEqual(FAILED);
-  expect(await client.ask(signBody(blob, FILE))).toEqual(FAILED);
-  expect((await client.identities()).size).toBe(0);
-  expect(await client.ask(lock(SSH.unlock, 'battery'))).toEqual(FAILED);
-  expect(await client.ask(lock(SSH.unlock, 'correct horse'))).toEqual(Buffer.of(SSH.success));
-  expect((await client.identities()).size).toBeGreaterThan(0);
-  expect(readFileSync(`${agent.stateDir}/agent.log`, 'utf8')).not.toContain('correct horse');
+  const { publicKey } = generateKeyPairSync('ed25519');
+  const raw = publicKey.export({ format: 'der', type: 'spki' }).subarray(-32);
+  const foreign = new SshWriter().string('ssh-ed25519').string(raw).toBuffer();
+  expect(await client.ask(signBody(foreign, FILE))).toEqual(FAILED);
+  const fingerprint = createHash('sha256').update(foreign).digest('base64').replace('=', '');
+  const key = `SHA256:${fingerprint}`;
+  expect(await lastRecord()).toMatchObject({ type: 'refuse', key, kind: 'sshsig:file', code: 'key.unknown' });
 });
+
+describe('a passphrase on the door', () => {
+  it('shuts it for all connections of the user, and stands in no log', async () => {
+    using client = open();
+    expect(await client.ask(lockBody(SSH.lock, 'correct horse'))).toEqual(Buffer.of(SSH.success));
+    expect(await client.ask(lockBody(SSH.lock, 'again'))).toEqual(FAILED);
+    using other = open();
+    expect(await other.ask(signBody(blob, FILE))).toEqual(FAILED);
+    expect(await lastRecord()).toMatchObject({ type: 'refuse', code: 'peer.door-locked' });
+    expect((await client.identities()).size).toBe(0);
+    expect(await client.ask(lockBody(SSH.unlock, 'battery'))).toEqual(FAILED);
+    expect(await client.ask(lockBody(SSH.unlock, 'correct horse'))).toEqual(Buffer.of(SSH.success));
+    expect((await client.identities()).size).toBeGreaterThan(0);
+    expect(readFileSync(`${agent.stateDir}/agent.log`, 'utf8')).not.toContain('correct horse');
+    const acts = (await records()).filter(({ act }) => String(act).startsWith('ssh-')).map(({ act }) => act);
+    expect(acts).toEqual(['ssh-lock', 'ssh-unlock-refused', 'ssh-unlock']);
+  });
+
+  it('outlives the front', async () => {
+    using before = open();
+    expect(await before.ask(lockBody(SSH.lock, 'correct horse'))).toEqual(Buffer.of(SSH.success));
+    const first = await frontPid();
+    process.kill(first, 'SIGKILL');
+    await expect.poll(async () => [0, first].includes(await frontPid()), { timeout: 10_000 }).toBe(false);
+    using after = open();
+    expect((await after.identities()).size).toBe(0);
+    expect(await after.ask(signBody(blob, FILE))).toEqual(FAILED);
+    expect(await after.ask(lockBody(SSH.unlock, 'battery'))).toEqual(FAILED);
+    expect(await after.ask(lockBody(SSH.unlock, 'correct horse'))).toEqual(Buffer.of(SSH.success));
+    expect(isSignature(await after.ask(signBody(blob, FILE)))).toBe(true);
+  });
+});
+
+async function frontPid(): Promise<number> {
+  const { status, stdout } = await agent.touchstone(['agent', 'status', '--json']);
+  return status === 0 ? (JSON.parse(stdout) as { readonly frontPid: number }).frontPid : 0;
+}

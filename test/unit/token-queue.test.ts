@@ -10,7 +10,7 @@ interface Watched {
   readonly ahead: number[];
 }
 
-function job(id: number, run: (leftMs: number) => Promise<void>, deadlineMs = 5_000): Watched {
+function job(id: number, run: () => Promise<void>, deadlineMs = 5_000): Watched {
   const dropped: AgentError[] = [];
   const ahead: number[] = [];
   return {

@@ -26,7 +26,7 @@ import {
 } from './messages.js';
 import type { PassphraseLock } from './passphrase-lock.js';
 import { SessionBinds } from './session-binds.js';
-import { signForSsh } from './signing.js';
+import { refuseForSsh, signForSsh } from './signing.js';
 
 /** Requests that may wait for their reply. */
 const MAX_WAITING = 64;
@@ -157,7 +157,7 @@ export class SshConnection {
   async #turnLock(type: 'lock' | 'unlock', passphrase: Buffer): Promise<Buffer> {
     const { lock, note } = this.#parts;
     const { uid, pid } = this.#peer;
-    const done = await lock[type](uid, passphrase);
+    const done = await lock[type](this.#peer, passphrase);
     note(`ssh door: ${type}`, { uid, pid, done: done ? 1 : 0 });
     return done ? SUCCESS : FAILURE;
   }
@@ -170,11 +170,11 @@ export class SshConnection {
   }
 
   #sign(slot: Slot, request: SshSignRequest): void {
+    const identity = this.#parts.identities.find(request.keyBlob);
     if (this.#isLocked) {
-      this.#reply(slot, FAILURE);
+      this.#refuseHere(slot, request, new AgentError('peer.door-locked'), identity);
       return;
     }
-    const identity = this.#parts.identities.find(request.keyBlob);
     if (identity !== undefined) {
       this.#signWith(slot, request, identity);
       return;
@@ -183,8 +183,8 @@ export class SshConnection {
     this.#inTurn(slot, async () => {
       await this.#parts.identities.list(this.#peer);
       const found = this.#parts.identities.find(request.keyBlob);
-      if (found === undefined) throw new AgentError('key.unknown');
-      this.#signWith(slot, request, found);
+      if (found === undefined) this.#refuseHere(slot, request, new AgentError('key.unknown'));
+      else this.#signWith(slot, request, found);
       return undefined;
     });
   }
@@ -203,7 +203,14 @@ export class SshConnection {
     });
   }
 
-  /** The protocol has one byte for every refusal; the reason is in the agent's log. */
+  /** Refused by this door itself: nobody else has logged it. */
+  #refuseHere(slot: Slot, request: SshSignRequest, error: AgentError, identity?: Identity): void {
+    void refuseForSsh(this.#parts.agent, this.#peer, { request, identity, error }).then(() => {
+      this.#refuse(slot, error);
+    });
+  }
+
+  /** The protocol has one byte for every refusal; the reason is in the logs. */
   #refuse(slot: Slot, error: AgentError): void {
     const { pid, uid } = this.#peer;
     this.#parts.note('ssh request refused', { uid, pid, code: error.code, reason: error.message });

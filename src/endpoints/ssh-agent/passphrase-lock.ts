@@ -1,15 +1,11 @@
 /**
- * `ssh-add -x`: the door stays shut for a user until the same passphrase comes again. Only a salted scrypt hash of it is kept, in
- * this process alone: a front that is started again is unlocked.
+ * `ssh-add -x`: the door stays shut for a user until the same passphrase comes again, also for a front that was started again in between.
+ * Only a salted scrypt hash of it is kept.
  */
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-
-interface LockState {
-  readonly salt: Buffer;
-  readonly hash: Buffer;
-  failures: number;
-}
+import type { Agent } from '../../agent/agent.js';
+import type { Peer } from '../../agent/peer.js';
 
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
@@ -18,40 +14,50 @@ const PAUSE_MS = 100;
 const MAX_PAUSE_MS = 10_000;
 
 export class PassphraseLock {
-  readonly #byUid = new Map<number, LockState>();
+  readonly #locks: Agent['sshLocks'];
+  readonly #failures = new Map<number, number>();
   /** Attempts of one user wait for each other, or many connections would guess at once. */
   readonly #busy = new Map<number, Promise<unknown>>();
 
+  constructor(locks: Agent['sshLocks']) {
+    this.#locks = locks;
+  }
+
   isLocked(uid: number): boolean {
-    return this.#byUid.has(uid);
+    return this.#locks.of(uid) !== undefined;
   }
 
   /** @param passphrase overwritten; @returns false when it is locked already */
-  lock(uid: number, passphrase: Buffer): Promise<boolean> {
-    return this.#inTurn(uid, async () => {
+  lock(peer: Peer, passphrase: Buffer): Promise<boolean> {
+    return this.#inTurn(peer.uid, async () => {
       const salt = randomBytes(SALT_BYTES);
       const hash = await hashOf(passphrase, salt);
-      if (this.#byUid.has(uid)) return false;
-      this.#byUid.set(uid, { salt, hash, failures: 0 });
+      if (this.isLocked(peer.uid)) return false;
+      const { uid } = peer;
+      await this.#locks.shut(peer, { uid, salt: salt.toString('base64'), hash: hash.toString('base64') });
       return true;
     });
   }
 
   /** Each wrong passphrase makes the next answer wait longer. @param passphrase overwritten */
-  unlock(uid: number, passphrase: Buffer): Promise<boolean> {
+  unlock(peer: Peer, passphrase: Buffer): Promise<boolean> {
+    const { uid } = peer;
     return this.#inTurn(uid, async () => {
-      const state = this.#byUid.get(uid);
-      if (state === undefined) {
+      const lock = this.#locks.of(uid);
+      if (lock === undefined) {
         passphrase.fill(0);
         return false;
       }
-      await sleep(Math.min(state.failures * PAUSE_MS, MAX_PAUSE_MS));
-      const hash = await hashOf(passphrase, state.salt);
-      if (!timingSafeEqual(hash, state.hash)) {
-        state.failures += 1;
+      const failures = this.#failures.get(uid) ?? 0;
+      await sleep(Math.min(failures * PAUSE_MS, MAX_PAUSE_MS));
+      const hash = await hashOf(passphrase, Buffer.from(lock.salt, 'base64'));
+      if (!timingSafeEqual(hash, Buffer.from(lock.hash, 'base64'))) {
+        this.#failures.set(uid, failures + 1);
+        this.#locks.noteWrongPassphrase(peer);
         return false;
       }
-      this.#byUid.delete(uid);
+      await this.#locks.open(peer);
+      this.#failures.delete(uid);
       return true;
     });
   }

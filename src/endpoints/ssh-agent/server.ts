@@ -22,7 +22,7 @@ export function sshAgentServer(options: SshAgentServerOptions): StreamServer {
     agent,
     note,
     identities: new Identities(options),
-    lock: new PassphraseLock(),
+    lock: new PassphraseLock(agent.sshLocks),
   };
   return new StreamServer({
     ...options,

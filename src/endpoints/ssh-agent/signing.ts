@@ -7,7 +7,7 @@ import { AgentError, asAgentError } from '../../errors/agent-error.js';
 import { kindOf } from '../../formats/describe.js';
 import { plainKeyBlob } from '../../formats/ssh-certificate.js';
 import { writeSshSignature } from '../../formats/ssh-signature.js';
-import { parseUserauth, USERAUTH_KIND } from '../../formats/ssh-userauth.js';
+import { sshFingerprint, parseUserauth, USERAUTH_KIND } from '../../formats/ssh-userauth.js';
 import { LIMITS } from '../../protocol/limits.js';
 import type { Identity } from './identities.js';
 import type { SshSignRequest } from './messages.js';
@@ -36,7 +36,10 @@ export function signForSsh(
   const kind = kindFor(data);
   const problem = contradiction(request, kind, algorithm, signing.binds);
   if (problem !== undefined) {
-    onFailed(new AgentError('statement.unrecognised', { message: `signing for ssh: ${problem}` }));
+    const error = new AgentError('statement.unrecognised', { message: `signing for ssh: ${problem}` });
+    void refuseForSsh(agent, peer, { request, identity, error }).then(() => {
+      onFailed(error);
+    });
     return undefined;
   }
   return agent.signing.submit({
@@ -57,6 +60,23 @@ export function signForSsh(
     onFailed,
     onWaiting: () => undefined,
   });
+}
+
+export interface SshRefusal {
+  readonly request: SshSignRequest;
+  /** Missing for a key that is none of ours. */
+  readonly identity: Identity | undefined;
+  readonly error: AgentError;
+}
+
+/** Puts a refusal of the door itself on record; resolves when it stands there. */
+export function refuseForSsh(
+  agent: Pick<Agent, 'signing'>,
+  peer: Peer,
+  { request, identity, error }: SshRefusal,
+): Promise<void> {
+  const key = identity?.key ?? sshFingerprint(request.keyBlob);
+  return agent.signing.refuse(peer, { key, kind: kindFor(request.data) }, error);
 }
 
 /** The flags of a request say how an RSA key signs (RFC 8332); for other keys they mean nothing. */
