@@ -1,5 +1,6 @@
 /** One `[[token]]` of touchstone.toml: its grammar for every kind of token, and the value it becomes. */
 import { z } from 'zod';
+import { otpTokenUri } from '../keys/otp-uri.js';
 
 /** Where the PIN of a token comes from when the agent unlocks it by itself; `person` means somebody types it. */
 export type PinSource =
@@ -154,7 +155,7 @@ export function tokenUri(config: TokenConfig): string {
     case 'yubikey-piv':
       return `pkcs11:serial=${config.serial}`;
     case 'yubikey-otp':
-      return `yubikey-otp:serial=${config.serial};slot=${config.slot}`;
+      return otpTokenUri(config.serial, config.slot);
   }
 }
 

@@ -68,7 +68,8 @@ function requireData(raw: Buffer): Buffer {
   throw new AgentError('usage.invalid', { message: 'token host call: raw: there is nothing to sign' });
 }
 
-function requirePrfInput(raw: Buffer): Buffer {
+/** Bytes that a PRF may be evaluated for. @throws AgentError `usage.invalid` */
+export function requirePrfInput(raw: Buffer): Buffer {
   if (raw.length > 0 && raw.length <= MAX_PRF_INPUT_BYTES) return raw;
   throw new AgentError('usage.invalid', {
     message: `token host call: raw: ${raw.length} bytes are no PRF input`,

@@ -4,7 +4,13 @@
  * encoded frame is meant to be overwritten once it was written. Nothing here turns raw bytes into a string.
  */
 import { AgentError, type ErrorData } from '../errors/agent-error.js';
-import { HOST_METHODS, MAX_HOST_FRAME_BYTES, type HostCalls, type HostMethod } from './messages.js';
+import {
+  HOST_METHODS,
+  MAX_HOST_FRAME_BYTES,
+  type HostCalls,
+  type HostMethod,
+  type HostNotice,
+} from './messages.js';
 
 /** u32 length, u32 id, u8 opcode, u32 header length. */
 const LENGTH_BYTES = 4;
@@ -14,6 +20,7 @@ const PREFIX_BYTES = LENGTH_BYTES + FIXED_BYTES;
 /** Opcodes of answers; in requests the opcode is the index of the method in HOST_METHODS. */
 const OPCODE_OK = 0;
 const OPCODE_ERROR = 1;
+const OPCODE_NOTICE = 2;
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -77,6 +84,16 @@ export function encodeHostResult(id: number, result: unknown, raw: Uint8Array = 
 /** An answer that says why the call failed. */
 export function encodeHostFailure(id: number, error: ErrorData): Buffer {
   return encode(id, OPCODE_ERROR, error, NO_BYTES);
+}
+
+/** A notice; it belongs to no request. */
+export function encodeHostNotice(notice: HostNotice): Buffer {
+  return encode(0, OPCODE_NOTICE, notice, NO_BYTES);
+}
+
+/** The notice in a frame, if it is one. */
+export function parseHostNotice(frame: HostFrame): HostNotice | undefined {
+  return frame.opcode === OPCODE_NOTICE ? (parseHeader(frame) as HostNotice) : undefined;
 }
 
 function parseHeader(frame: HostFrame): unknown {

@@ -70,6 +70,23 @@ export class HostParams {
     return known;
   }
 
+  optionalText(name: string): string | undefined {
+    return this.#fields[name] === undefined ? undefined : this.text(name);
+  }
+
+  slot(): 1 | 2 {
+    const value = this.#fields['slot'];
+    if (value !== 1 && value !== 2) throw invalid('slot', 'not 1 or 2');
+    return value;
+  }
+
+  enrol(): 'program' | 'adopt' | undefined {
+    const value = this.#fields['enrol'];
+    if (value !== undefined && value !== 'program' && value !== 'adopt')
+      throw invalid('enrol', 'not program or adopt');
+    return value;
+  }
+
   base64(name: string): Buffer {
     return decodeBase64(this.text(name), name);
   }

@@ -3,54 +3,54 @@
  * It knows no socket, no configuration and no client. Its deadlines are the keeper's, by SIGKILL, because a driver that
  * blocks blocks this whole process.
  */
-import { asAgentError } from '../errors/agent-error.js';
 import { Pipe } from '../platform/pipe.js';
 import { Pkcs11Token } from '../token/pkcs11/pkcs11-token.js';
 import type { Token } from '../token/token.js';
+import type { PortFinder } from '../token/yubikey-otp/feature-port.js';
+import { hidPorts } from '../token/yubikey-otp/hid-port.js';
+import { sendFailure, sendOutcome } from './host-answer.js';
 import { performHostCall } from './host-calls.js';
-import {
-  encodeHostFailure,
-  encodeHostResult,
-  HostFrameDecoder,
-  parseHostRequest,
-  type HostRequest,
-} from './host-codec.js';
+import { HostFrameDecoder, parseHostRequest, type HostRequest } from './host-codec.js';
+import { opensOtpSlot } from './otp-calls.js';
+import { OtpDesk } from './otp-desk.js';
 
 /** Answers gathered before a write: few, so that the keeper verifies some while the driver makes the next. */
 const FLUSH_AFTER_FRAMES = 4;
 
-/** Serves one token over the pipe `fd` until the other end closes it; then calls `onEnd`, once. */
-export function runTokenHost(fd: number, onEnd: () => void): void {
+/**
+ * Serves one token over the pipe `fd` until the other end closes it; then calls `onEnd`, once.
+ * @param otpFinder where keys with OTP slots are plugged in
+ */
+export function runTokenHost(
+  fd: number,
+  onEnd: () => void,
+  otpFinder: () => Promise<PortFinder> = hidPorts,
+): void {
   const token = new Pkcs11Token();
+  let otp: OtpDesk | undefined;
   const decoder = new HostFrameDecoder();
   const pipe = new Pipe(fd, {
     flushAfterFrames: FLUSH_AFTER_FRAMES,
     onData: (chunk) => {
       decoder.push(chunk, (frame) => {
-        answer(token, pipe, parseHostRequest(frame));
+        const request = parseHostRequest(frame);
+        if (opensOtpSlot(request)) otp ??= new OtpDesk(pipe, otpFinder);
+        if (otp === undefined) answer(token, pipe, request);
+        else otp.take(request);
       });
     },
     onClose: () => {
       decoder.wipe();
-      onEnd();
+      if (otp === undefined) onEnd();
+      else void otp.close().finally(onEnd);
     },
   });
 }
 
 function answer(token: Token, pipe: Pipe, request: HostRequest): void {
   try {
-    const { result, raw } = performHostCall(token, request);
-    const frame = encodeHostResult(request.id, result, raw);
-    if (raw === undefined || request.method === 'signDigest') {
-      pipe.send(frame);
-    } else {
-      raw.fill(0);
-      pipe.sendSecret(frame);
-    }
-  } catch (thrown) {
-    const error = asAgentError(thrown);
-    pipe.send(encodeHostFailure(request.id, error.toData()));
-    // After something impossible the driver's state is not known: this process ends, the keeper starts another.
-    if (error.code === 'internal.unexpected') pipe.close();
+    sendOutcome(pipe, request, performHostCall(token, request));
+  } catch (error) {
+    sendFailure(pipe, request, error);
   }
 }

@@ -1,6 +1,6 @@
 /**
  * What the keeper says to a token host and hears back. One frame per message (big endian): u32 length of what follows,
- * u32 id, u8 opcode (in requests the index in HOST_METHODS; in answers 0 = ok, 1 = error), u32 length of the JSON header,
+ * u32 id, u8 opcode (in requests the index in HOST_METHODS; in answers 0 = ok, 1 = error, 2 = a notice that nobody asked for), u32 length of the JSON header,
  * header, raw bytes. Headers hold parameters, results, or ErrorData. Secrets (PINs, PRF values, scalars) travel only in the
  * raw part, which both ends overwrite after use.
  */
@@ -23,16 +23,40 @@ export interface SigningKeyParams {
   readonly algorithm?: KeyAlgorithm | undefined;
 }
 
+/** One token behind a PKCS#11 module, or one OTP slot of a YubiKey. */
+export type TokenSelector =
+  { readonly module: string; readonly uri: string } | { readonly serial: string; readonly slot: 1 | 2 };
+
+/** A login to an OTP slot: nothing in the slot checks a passphrase, so the check value of the keyring does. */
+export interface OtpLoginParams {
+  readonly domain: string;
+  /** Context of the check value, base64. */
+  readonly context: string;
+  readonly check?: string | undefined;
+  /** At set-up, when there is no check value yet: write a new secret, or take the one that is there. */
+  readonly enrol?: 'program' | 'adopt' | undefined;
+}
+
+/** What a host says unasked. */
+export interface HostNotice {
+  readonly notice: 'touch';
+  /** Until the token gives up. */
+  readonly secondsLeft: number;
+}
+
 /** method → JSON params, raw bytes in, JSON result, raw bytes out. */
 export interface HostCalls {
   /** Loads the module and finds the token. First call after start. A blank token has `initialised` false. */
-  readonly open: { params: { module: string; uri: string }; result: HostTokenInfo };
+  readonly open: { params: TokenSelector; result: HostTokenInfo };
   /** C_GetTokenInfo plus a cheap probe: is the token still there and the same? */
   readonly probe: { params: Record<string, never>; result: HostTokenInfo };
   /** C_InitToken and C_InitPIN. Raw in: u16 length of SO PIN, SO PIN, PIN. */
   readonly initialise: { params: { label: string }; result: HostTokenInfo };
-  /** C_Login(CKU_USER). Raw in: PIN. */
-  readonly login: { params: Record<string, never>; result: HostTokenInfo };
+  /** C_Login(CKU_USER). Raw in: PIN. For an OTP slot the passphrase; `check` is its check value then. */
+  readonly login: {
+    params: Record<string, never> | OtpLoginParams;
+    result: HostTokenInfo & { readonly check?: string | undefined };
+  };
   /** Key pair on the token, P-256 unless said otherwise: sensitive, never extractable, sign only. Refused when the label exists. */
   readonly generateSigningKey: { params: SigningKeyParams; result: HostKeyInfo };
   /** Derivation key: P-256 pair with CKA_DERIVE only, or a 32-byte generic secret with CKA_SIGN only (HMAC). */
@@ -49,7 +73,7 @@ export interface HostCalls {
   };
   /**
    * One PRF evaluation (docs/spec/derivation.md, step 1): derive, read, destroy in one go. Raw in: the peer point (65 bytes) for
-   * `ec`, the context for `hmac`. Raw out: T, 32 bytes.
+   * `ec`, the context for the others. Raw out: T, 32 bytes, of `otp` 52.
    */
   readonly evaluatePrf: {
     params: { id: string; label: string; backend: DerivationBackend };

@@ -105,6 +105,11 @@ has_ykcs11() {
   return 1
 }
 
+# Debian's own Python, for which the bindings are packaged.
+has_umockdev_bindings() {
+  /usr/bin/python3 -c 'import gi; gi.require_version("UMockdev", "1.0")' 2>/dev/null
+}
+
 # Prints the Debian packages that the mode needs and this machine lacks.
 missing_packages() {
   local pair needs=('cc gcc' 'g++ g++' 'make make' 'python3 python3')
@@ -130,6 +135,7 @@ missing_packages() {
   [ "$MODE" != test ] || has_ykcs11 || say ykcs11
   [ "$MODE" != test ] || [ -e /usr/include/PCSC/ifdhandler.h ] || say libpcsclite-dev
   [ "$MODE" != test ] || has_postgres || say postgresql
+  [ "$MODE" != test ] || has_umockdev_bindings || printf '%s\n' python3-gi gir1.2-umockdev-1.0 umockdev
 }
 
 apt_install() {

@@ -6,8 +6,13 @@ import { AgentError } from '../../src/errors/agent-error.js';
 import { SCRUBBED_NODE_FLAGS } from '../../src/platform/hardening.js';
 import { nativeShims } from '../../src/platform/native-shims.js';
 import { Pipe } from '../../src/platform/pipe.js';
-import { encodeHostRequest, HostFrameDecoder, parseHostReply } from '../../src/tokenhost/host-codec.js';
-import type { HostCalls, HostMethod } from '../../src/tokenhost/messages.js';
+import {
+  encodeHostRequest,
+  HostFrameDecoder,
+  parseHostNotice,
+  parseHostReply,
+} from '../../src/tokenhost/host-codec.js';
+import type { HostCalls, HostMethod, HostNotice } from '../../src/tokenhost/messages.js';
 
 const ENTRY = fileURLToPath(new URL('../../dist/bin/tokenhost.js', import.meta.url));
 const DEADLINE_MS = 15_000;
@@ -20,6 +25,8 @@ interface Waiting {
 export class TokenHostClient implements AsyncDisposable {
   readonly child: ChildProcess;
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+  /** What the host said unasked. */
+  readonly notices: HostNotice[] = [];
   readonly #pipe: Pipe;
   readonly #decoder = new HostFrameDecoder();
   readonly #waiting = new Map<number, Waiting>();
@@ -97,6 +104,11 @@ export class TokenHostClient implements AsyncDisposable {
 
   #onData(chunk: Buffer): void {
     this.#decoder.push(chunk, (frame) => {
+      const notice = parseHostNotice(frame);
+      if (notice !== undefined) {
+        this.notices.push(notice);
+        return;
+      }
       const reply = parseHostReply(frame);
       const waiting = this.#waiting.get(reply.id);
       if (reply.ok) waiting?.resolve({ result: reply.result, raw: Buffer.from(reply.raw) });

@@ -9,7 +9,7 @@
  */
 import { createHmac } from 'node:crypto';
 import { AgentError } from '../../src/errors/agent-error.js';
-import type { FeaturePort, PortFinder } from '../../src/token/yubikey-otp/feature-port.js';
+import type { FeaturePort, Place, PortFinder } from '../../src/token/yubikey-otp/feature-port.js';
 
 export interface VirtualSlot {
   readonly secret: Buffer;
@@ -251,8 +251,9 @@ export class VirtualOtpBus implements PortFinder {
     this.#plugged.delete(place);
   }
 
-  places(): Promise<readonly string[]> {
-    return Promise.resolve([...this.#plugged.keys()]);
+  places(): Promise<readonly Place[]> {
+    const plugged = [...this.#plugged].map(([path, { since }]) => ({ path, instance: String(since) }));
+    return Promise.resolve(plugged);
   }
 
   open(place: string): Promise<FeaturePort> {

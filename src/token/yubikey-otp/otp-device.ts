@@ -82,8 +82,9 @@ export class OtpDevice {
     });
   }
 
+  /** Lets go of the device after the command in work, which its caller can cancel. */
   close(): Promise<void> {
-    return this.#port.close();
+    return this.#inTurn(() => this.#port.close());
   }
 
   /** Two programs that ask at once take pieces of each other's answer: once more, unless that would cost a touch. */
