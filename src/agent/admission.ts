@@ -26,12 +26,14 @@ export interface Admitted {
   readonly scheme: RsaScheme | undefined;
   readonly statement: Statement;
   readonly rule: string;
+  /** Hex SHA-256 of another content of the same version that the server did not store. */
+  readonly notStored: string | undefined;
 }
 
 /** @throws AgentError why the request is refused */
 export function admit(parts: AdmissionParts, peer: Peer, request: SignRequest, nowMs: number): Admitted {
   const key = parts.keys.signingKey(request.key);
-  const { kind, scheme } = request;
+  const { kind, scheme, notStored } = request;
   const message = decodeBase64(request.payload, 'payload');
   const statement = describe(kind, message);
   parts.keys.requireKind(key, kind);
@@ -42,7 +44,7 @@ export function admit(parts: AdmissionParts, peer: Peer, request: SignRequest, n
   const rule = requireRule(parts, peer, { key, statement, nowMs }, key.policyName);
   const wider = widerName(statement);
   if (wider !== undefined) requireRule(parts, peer, { key, statement, nowMs }, wider);
-  return { key, kind, message, scheme, statement, rule };
+  return { key, kind, message, scheme, statement, rule, notStored };
 }
 
 /** A repository inside the bytes is the key's. One root key serves many repositories, so what it signs has to name one. */

@@ -5,7 +5,7 @@
 import { checkpointEnvelope, checkpointMessage, checkpointPayload } from '../audit/checkpoint.js';
 import type { AuditEntry } from '../audit/chain.js';
 import { firstOrderHash } from '../audit/order-hash.js';
-import { CHECKPOINT_TYPE, type Checkpoint } from '../audit/record.js';
+import { CHECKPOINT_TYPE, type ActLine, type AuditPeer, type Checkpoint } from '../audit/record.js';
 import { AgentError } from '../errors/agent-error.js';
 import type { LeafRecord } from '../keys/key-record.js';
 import type { KeeperStatus, OrderCount, PendingOrder, Signed } from '../keeper/wire.js';
@@ -90,6 +90,12 @@ export class AuditTrail implements Disposable {
   note(entry: AuditEntry): void {
     this.log.stage(entry);
     this.flushQuietly();
+  }
+
+  /** Logs an act of a caller, or of the agent itself. */
+  noteAct(act: string, peer: AuditPeer | undefined, facts: ActLine['facts']): void {
+    const who = peer === undefined ? {} : { peer: { uid: peer.uid, gid: peer.gid, pid: peer.pid } };
+    this.note({ type: 'act', act, ...who, facts });
   }
 
   /** Resolves when every staged line is as durable as configured. @throws AgentError `audit.write` */

@@ -56,7 +56,11 @@ export class KeyService {
         audit,
       };
       await editor.create(anchor);
-      this.#note('setup', peer, { token: lease.token, root: root.keyId, backend: derivation.backend });
+      this.#parts.trail.noteAct('setup', peer, {
+        token: lease.token,
+        root: root.keyId,
+        backend: derivation.backend,
+      });
       const loaded = await this.#parts.loaded();
       return {
         root: keys.info(root, loaded),
@@ -102,7 +106,7 @@ export class KeyService {
       requireFirstEpoch(fields, keyring.leaves());
       const record = await this.#derived(fields);
       await editor.change((records) => addLeaf(records, record));
-      this.#note('derive', peer, { key: keyNameOf(record), keyId: record.keyId });
+      this.#parts.trail.noteAct('derive', peer, { key: keyNameOf(record), keyId: record.keyId });
       return { key: keys.info(record, await loaded()), created: true };
     });
   }
@@ -117,7 +121,11 @@ export class KeyService {
       const { token, pin, useLastTry } = params;
       const record = await this.#made(fields, { token, pin, useLastTry });
       await editor.change((records) => addLeaf(records, record));
-      this.#note('create', peer, { key: keyNameOf(record), keyId: record.keyId, token: params.token });
+      this.#parts.trail.noteAct('create', peer, {
+        key: keyNameOf(record),
+        keyId: record.keyId,
+        token: params.token,
+      });
       return { key: keys.info(record, await loaded()) };
     });
   }
@@ -136,7 +144,11 @@ export class KeyService {
           ? addLeaf(records, successor)
           : retireAndAdd(records, old.keyId, successor, now()),
       );
-      this.#note('rotate', peer, { key: keyNameOf(successor), keyId: successor.keyId, retired: old.keyId });
+      this.#parts.trail.noteAct('rotate', peer, {
+        key: keyNameOf(successor),
+        keyId: successor.keyId,
+        retired: old.keyId,
+      });
       const covered = await loaded();
       const retired = keys.keyring.byId(old.keyId) ?? old;
       return { key: keys.info(successor, covered), retired: keys.info(retired, covered) };
@@ -148,7 +160,7 @@ export class KeyService {
     return this.#act('revoke', peer, async () => {
       const leaf = this.#clientLeaf(name);
       await editor.change((records) => revokeLeaf(records, leaf.keyId, { reason, at: now() }));
-      this.#note('revoke', peer, { key: keyNameOf(leaf), keyId: leaf.keyId, reason });
+      this.#parts.trail.noteAct('revoke', peer, { key: keyNameOf(leaf), keyId: leaf.keyId, reason });
       const revoked = keys.keyring.byId(leaf.keyId) ?? leaf;
       return { key: keys.info(revoked, await loaded()) };
     });
@@ -164,7 +176,11 @@ export class KeyService {
         120_000,
       );
       await editor.change((records) => addHome(records, leaf.keyId, home));
-      this.#note('install', peer, { key: keyNameOf(leaf), keyId: leaf.keyId, token: home.token });
+      this.#parts.trail.noteAct('install', peer, {
+        key: keyNameOf(leaf),
+        keyId: leaf.keyId,
+        token: home.token,
+      });
       const installed = keys.keyring.byId(leaf.keyId) ?? leaf;
       return { key: keys.info(installed, await loaded()) };
     });
@@ -177,7 +193,7 @@ export class KeyService {
         return await work();
       } catch (thrown) {
         const error = asAgentError(thrown);
-        this.#note(`${act}-refused`, peer, { code: error.code });
+        this.#parts.trail.noteAct(`${act}-refused`, peer, { code: error.code });
         throw error;
       }
     });
@@ -212,11 +228,6 @@ export class KeyService {
     const record = this.#parts.keys.keyring.find(name);
     if (record.usage !== 'sign' || isAgentRole(record.role)) throw new AgentError('key.usage');
     return record;
-  }
-
-  #note(act: string, peer: Peer, facts: Readonly<Record<string, string | number>>): void {
-    const { uid, gid, pid } = peer;
-    this.#parts.trail.note({ type: 'act', act, peer: { uid, gid, pid }, facts });
   }
 }
 

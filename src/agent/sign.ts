@@ -1,6 +1,6 @@
 /**
- * The pipe: Request → Statement → Decision → Order → Signature → Record. The only place that orders a signature for a client. A
- * batch is one decision, one audit group and one reply: all of it is signed, or none of it is released.
+ * The pipe: Request → Statement → Decision → Guard → Order → Signature → Record. The only place that orders a signature for a client.
+ * A batch is one decision, one audit group and one reply: all of it is signed, or none of it is released.
  */
 import type { AuditEntry } from '../audit/chain.js';
 import { printable } from '../encoding/utf8.js';
@@ -11,6 +11,7 @@ import { LIMITS } from '../protocol/limits.js';
 import type { Result, SignRequest } from '../protocol/methods.js';
 import { admit, type Admitted, type AdmissionParts } from './admission.js';
 import type { AuditTrail } from './audit-trail.js';
+import type { GuardBook, GuardedBatch } from './guard-book.js';
 import type { KeeperLink } from './keeper-link.js';
 import type { Peer } from './peer.js';
 
@@ -27,6 +28,7 @@ export interface SignCall {
 export interface SignPipeParts extends AdmissionParts {
   readonly keeper: KeeperLink;
   readonly trail: AuditTrail;
+  readonly guard: GuardBook;
 }
 
 /** Deadlines are looked at this often: precise enough for people and cheap enough for 60,000 calls a second. */
@@ -62,8 +64,10 @@ export class SignPipe implements Disposable {
         admitted.push(admit(this.#parts, call.peer, request, nowMs));
         at += 1;
       }
+      const guarded = this.#parts.guard.look(admitted);
       this.#spend(admitted, nowMs);
-      const job = new SignJob(this.#parts, call, admitted, nowMs + call.timeoutMs, (ended) => {
+      guarded?.persist();
+      const job = new SignJob(this.#parts, { call, admitted, guarded }, nowMs + call.timeoutMs, (ended) => {
         this.#jobs.delete(ended);
       });
       this.#jobs.add(job);
@@ -136,29 +140,39 @@ export class SignPipe implements Disposable {
   }
 }
 
+/** A call of which every request was admitted. */
+interface AdmittedCall {
+  readonly call: SignCall;
+  readonly admitted: readonly Admitted[];
+  readonly guarded: GuardedBatch | undefined;
+}
+
 /** One call on its way through keeper and log. */
 export class SignJob {
   readonly deadlineMs: number;
   readonly #parts: SignPipeParts;
   readonly #call: SignCall;
   readonly #admitted: readonly Admitted[];
+  readonly #guarded: GuardedBatch | undefined;
   readonly #onEnd: (job: SignJob) => void;
   readonly #orders: number[] = [];
   readonly #signatures: { signature: string; keyId: string; auditId: number }[];
   #missing: number;
+  /** Orders that the keeper has refused. */
+  #refused = 0;
   #group: number | undefined;
   #ended = false;
 
   constructor(
     parts: SignPipeParts,
-    call: SignCall,
-    admitted: readonly Admitted[],
+    { call, admitted, guarded }: AdmittedCall,
     deadlineMs: number,
     onEnd: (job: SignJob) => void,
   ) {
     this.#parts = parts;
     this.#call = call;
     this.#admitted = admitted;
+    this.#guarded = guarded;
     this.deadlineMs = deadlineMs;
     this.#onEnd = onEnd;
     this.#missing = admitted.length;
@@ -183,7 +197,7 @@ export class SignJob {
               this.#onSigned(at, item, signed);
             },
             onRefused: (error) => {
-              this.#fail(item, error);
+              this.#onRefused(item, error);
             },
           },
         ),
@@ -218,6 +232,13 @@ export class SignJob {
     trail.flush().then(this.#release, this.#onUnlogged);
   }
 
+  #onRefused(item: Admitted, error: AgentError): void {
+    // The keeper releases nothing that it refuses; a lost one may have signed.
+    if (error.code !== 'agent.keeper-lost') this.#refused += 1;
+    if (this.#refused === this.#admitted.length) this.#guarded?.withdraw();
+    this.#fail(item, error);
+  }
+
   #line(item: Admitted, signed: Signed): AuditEntry {
     const { key, kind, statement, rule } = item;
     if (this.#admitted.length > 1) this.#group ??= this.#parts.trail.log.nextSequence;
@@ -232,6 +253,7 @@ export class SignJob {
       rule,
       ...(statement.blind ? { blind: true } : {}),
       summary: statement.summary,
+      document: this.#guarded?.documentOf(item),
       hash: signed.messageHash,
       order: signed.order,
     };

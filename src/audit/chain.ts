@@ -5,6 +5,7 @@
 import { hash } from 'node:crypto';
 import type {
   ActLine,
+  AuditDocument,
   AuditLine,
   AuditPeer,
   CheckpointLine,
@@ -75,10 +76,21 @@ function entryText(entry: AuditEntry): string {
 function signText(entry: Omit<SignLine, Linked>): string {
   const group = entry.group === undefined ? '' : `"group":${entry.group},`;
   const blind = entry.blind === undefined ? '' : '"blind":true,';
+  const document = entry.document === undefined ? '' : `"document":${documentText(entry.document)},`;
   return (
     `"type":"sign",${group}"peer":${peerText(entry.peer)},"key":${quote(entry.key)},"keyId":"${entry.keyId}",` +
     `"kind":${quote(entry.kind)},"rule":${quote(entry.rule)},${blind}"summary":${listText(entry.summary)},` +
-    `"hash":"${entry.hash}","order":${entry.order}}`
+    `${document}"hash":"${entry.hash}","order":${entry.order}}`
+  );
+}
+
+function documentText(entry: AuditDocument): string {
+  const notStored = entry.notStored === undefined ? '' : `,"notStored":${quote(entry.notStored)}`;
+  const changed = entry.changed === undefined ? '' : `,"changed":${entry.changed}`;
+  const changes = entry.changes === undefined ? '' : `,"changes":${listText(entry.changes)}`;
+  return (
+    `{"version":${entry.version},"expires":${quote(entry.expires)},"sha256":${quote(entry.sha256)}` +
+    `${notStored}${changed}${changes}}`
   );
 }
 

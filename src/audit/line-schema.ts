@@ -24,6 +24,15 @@ export const instanceSchema = z.string().regex(/^[0-9a-f]{32}$/);
 const peer = z.strictObject({ uid: count, gid: count, pid: count, exe: z.string().optional() });
 const link = { seq: sequence, time: timeSchema, prev: sha256 };
 
+const document = z.strictObject({
+  version: sequence,
+  expires: z.string(),
+  sha256,
+  notStored: sha256.optional(),
+  changed: count.optional(),
+  changes: z.array(z.string()).optional(),
+});
+
 const lineSchema = z.discriminatedUnion('type', [
   z.strictObject({
     ...link,
@@ -36,6 +45,7 @@ const lineSchema = z.discriminatedUnion('type', [
     rule: z.string(),
     blind: z.literal(true).optional(),
     summary: z.array(z.string()),
+    document: document.optional(),
     hash: sha256,
     order: sequence,
   }),

@@ -20,6 +20,19 @@ interface Line {
   readonly prev: string;
 }
 
+/** What the guard knows of a document that was signed. */
+export interface AuditDocument {
+  readonly version: number;
+  readonly expires: string;
+  /** Hex SHA-256 of the signed bytes. */
+  readonly sha256: string;
+  /** Hash of another content of this version that was signed before, and that the server is said not to have stored. */
+  readonly notStored?: string | undefined;
+  /** How many targets differ from the document before, and the first of them; `no base` when that is not known. */
+  readonly changed?: number | undefined;
+  readonly changes?: readonly string[] | undefined;
+}
+
 /** A signature that was released. */
 export interface SignLine extends Line {
   readonly type: 'sign';
@@ -32,6 +45,8 @@ export interface SignLine extends Line {
   readonly rule: string;
   readonly blind?: true | undefined;
   readonly summary: readonly string[];
+  /** Only of versioned metadata. */
+  readonly document?: AuditDocument | undefined;
   /** Hex SHA-256 of the signed bytes. */
   readonly hash: string;
   /** The keeper's order number. */

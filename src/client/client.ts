@@ -5,7 +5,7 @@
 import type { RawData, WebSocket } from 'ws';
 import { AgentError } from '../errors/agent-error.js';
 import type { AgentEvent } from '../protocol/events.js';
-import { LIMITS, PROTOCOL_VERSION } from '../protocol/limits.js';
+import { frameLimit, LIMITS, PROTOCOL_VERSION } from '../protocol/limits.js';
 import type { MethodName, Params, Result } from '../protocol/methods.js';
 import { openSocket, type ConnectOptions } from './connect.js';
 import { errorFromReply, isFields, parseReply, type Fields } from './reply.js';
@@ -87,7 +87,7 @@ export class AgentClient implements Disposable {
   call<M extends MethodName>(method: M, params: Params<M>, options: CallOptions = {}): Promise<Result<M>> {
     const id = ++this.#lastId;
     const text = JSON.stringify({ jsonrpc: '2.0', id, method, params });
-    const refusal = this.#ended ?? refuseOversized(method, text);
+    const refusal = this.#ended ?? refuseOversized(method, params, text);
     if (refusal !== undefined) return Promise.reject(refusal);
     const timeoutMs = options.timeoutMs ?? LIMITS.defaultDeadlineMs;
     return new Promise<Result<M>>((resolve, reject) => {
@@ -184,10 +184,13 @@ function failureOf(method: MethodName, reply: Fields): AgentError {
   );
 }
 
-function refuseOversized(method: MethodName, text: string): AgentError | undefined {
-  if (Buffer.byteLength(text) <= LIMITS.frameBytes) return undefined;
+function refuseOversized(method: MethodName, params: unknown, text: string): AgentError | undefined {
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= LIMITS.frameBytes) return undefined;
+  const max = frameLimit(method, params);
+  if (bytes <= max) return undefined;
   return new AgentError('limits.frame-too-large', {
-    message: `${method}: the request is larger than ${LIMITS.frameBytes} bytes`,
+    message: `${method}: the request is larger than ${max} bytes`,
   });
 }
 

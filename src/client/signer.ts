@@ -11,6 +11,8 @@ export interface StatementToSign {
   readonly kind: string;
   /** The exact bytes of that kind. */
   readonly payload: Uint8Array;
+  /** Hex SHA-256 of another content of this version that was signed, and that the server shows it did not store. */
+  readonly notStored?: string | undefined;
 }
 
 export interface Signed {
@@ -30,10 +32,11 @@ export async function signStatements(
   statements: readonly StatementToSign[],
   timeoutMs: number,
 ): Promise<readonly Signed[]> {
-  const requests = statements.map(({ key, kind, payload }) => ({
+  const requests = statements.map(({ key, kind, payload, notStored }) => ({
     key,
     kind,
     payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('base64'),
+    ...(notStored === undefined ? {} : { notStored }),
   }));
   const reply = await client.call('sign', { requests, timeoutMs }, { timeoutMs: timeoutMs + REPLY_GRACE_MS });
   if (reply.signatures.length !== statements.length) {

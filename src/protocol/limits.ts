@@ -2,7 +2,10 @@
 export const LIMITS = {
   /** One WebSocket message, bytes. */
   frameBytes: 256 * 1024,
-  /** Hard cap of the WebSocket layer, bytes; between the two a typed error is the answer, above it close code 1009. */
+  /**
+   * Hard cap of the WebSocket layer, bytes: for calls that sign nothing but repository metadata (`notary.*`, `tuf.*`). For all others a
+   * typed error is the answer between the two; above it close code 1009.
+   */
   socketFrameBytes: 4 * 1024 * 1024,
   /** Requests that may wait for a reply on one connection. */
   inFlightPerConnection: 256,
@@ -27,3 +30,20 @@ export const PROTOCOL_VERSION = 1;
 
 /** WebSocket subprotocol name. */
 export const SUBPROTOCOL = 'touchstone.v1';
+
+const METADATA = /^(?:notary|tuf)\./;
+
+/** Bytes that the message of one call may have. @param params as the client sent them */
+export function frameLimit(method: string, params: unknown): number {
+  const requests: unknown =
+    method === 'sign' && typeof params === 'object' && params !== null && 'requests' in params
+      ? params.requests
+      : undefined;
+  const isMetadata = Array.isArray(requests) && requests.length > 0 && requests.every(isForMetadata);
+  return isMetadata ? LIMITS.socketFrameBytes : LIMITS.frameBytes;
+}
+
+function isForMetadata(request: unknown): boolean {
+  if (typeof request !== 'object' || request === null || !('kind' in request)) return false;
+  return typeof request.kind === 'string' && METADATA.test(request.kind);
+}

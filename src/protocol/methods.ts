@@ -26,6 +26,18 @@ const sealedPin = z.strictObject({
   ciphertext: base64.describe('HPKE ciphertext of the PIN'),
 });
 
+const sha256 = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/)
+  .describe('lower-case hex SHA-256 of signed bytes');
+const version = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+const guardedContent = z.object({ version, sha256 });
+const guardName = {
+  repository: text(255),
+  role: text(64).describe('root, targets, targets/NAME, snapshot or timestamp'),
+} as const;
+const guardContent = z.strictObject({ ...guardName, version, sha256 });
+
 const triesLeft = z.enum(['full', 'low', 'last', 'locked']);
 
 const errorData = z.object({
@@ -82,8 +94,16 @@ export const keyInfoSchema = z.object({
 const signRequest = z.strictObject({
   key: keyName,
   kind: text(255).describe('for example sshsig:file; the bytes must be of this kind'),
-  payload: base64.describe('the exact bytes to sign'),
+  payload: z
+    .string()
+    .max(LIMITS.socketFrameBytes)
+    .describe('the exact bytes to sign, base64; repository metadata may be larger than a frame'),
   scheme: z.enum(RSA_SCHEMES).optional().describe('RSA keys only; default rsa-pkcs1-sha256'),
+  notStored: sha256
+    .optional()
+    .describe(
+      'snapshot and timestamp only: content of this version that was signed and that the server did not store',
+    ),
 });
 
 const leaseParams = {
@@ -281,6 +301,34 @@ export const METHODS = {
       trace: z.array(z.object({ rule: z.string(), matched: z.boolean(), why: z.string() })),
     }),
     'caller',
+  ),
+  'guard.show': method(
+    'What is signed and what is published of repository metadata.',
+    z.strictObject({ repository: text(255).optional() }),
+    z.object({
+      entries: z.array(
+        z.object({
+          ...guardName,
+          published: guardedContent.nullable().describe('highest version that a reader has seen'),
+          signed: guardedContent
+            .extend({ contents: z.number().describe('how many contents this version was signed with') })
+            .nullable()
+            .describe('the one version above it that is signed'),
+        }),
+      ),
+    }),
+    'caller',
+  ),
+  'guard.published': method(
+    'A reader has seen this content: if it is one that was signed here, its version is published from now on. For who may sign it.',
+    guardContent,
+    z.object({ matched: z.boolean() }),
+    'caller',
+  ),
+  'guard.abandon': method(
+    'Forgets what is signed and not published, so that its version may have another content.',
+    guardContent,
+    z.object({ abandoned: z.literal(true) }),
   ),
   'events.subscribe': method(
     'Sends `event` notifications on this connection from now on.',

@@ -132,7 +132,7 @@ describe('messages to the agent', () => {
       method: 'sign',
       params: { requests: [{ ...REQUEST, payload }] },
     });
-    expect(reply).toMatchObject({ id: null, error: { data: { code: 'limits.frame-too-large' } } });
+    expect(reply).toMatchObject({ id: STATUS.id, error: { data: { code: 'limits.frame-too-large' } } });
     expect(reply.error?.data.details).toMatchObject({ max: LIMITS.frameBytes });
     expect(outcomeOf(await client.call('status', {}))).toBe('ok');
   });

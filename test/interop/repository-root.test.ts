@@ -22,6 +22,8 @@ describe('the root of a repository', () => {
   let agent: DemoAgent;
   let client: AgentClient;
   let root: KeyInfo;
+  /** The guard takes each version once. */
+  let version = 0;
 
   beforeAll(async () => {
     agent = await agentOver({ name: 'release', store: release }, { name: 'spare', store: spare });
@@ -45,8 +47,9 @@ describe('the root of a repository', () => {
   }
 
   async function tryRoot(key: string, ...commonNames: readonly string[]): Promise<string> {
+    version += 1;
     const payload = rootBytes(
-      1,
+      version,
       commonNames.map((name) => certificate(name)),
     );
     return outcomeOf(client, { key, kind: 'notary.root', payload });
@@ -71,7 +74,7 @@ describe('the root of a repository', () => {
     const pem = rootCertificate(tbs.payload, signedTbs.signature);
     const parsed = new X509Certificate(pem);
     expect(parsed.verify(parsed.publicKey)).toBe(true);
-    const document = { key: `${APP}#root`, kind: 'notary.root', payload: rootBytes(1, [pem]) };
+    const document = { key: `${APP}#root`, kind: 'notary.root', payload: rootBytes((version += 1), [pem]) };
     const signed = await signOne(client, document);
     expect(signed.keyId).toBe(root.keyId);
     expect(isSignatureOf(root.publicKey, document, signed)).toBe(true);

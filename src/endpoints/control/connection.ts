@@ -4,11 +4,12 @@
  */
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
-import type { Agent, AnsweredMethod } from '../../agent/agent.js';
+import type { Agent } from '../../agent/agent.js';
+import type { AnsweredMethod } from '../../agent/method-handlers.js';
 import type { Peer } from '../../agent/peer.js';
 import type { SignJob } from '../../agent/sign.js';
 import { AgentError, asAgentError } from '../../errors/agent-error.js';
-import { LIMITS } from '../../protocol/limits.js';
+import { frameLimit, LIMITS } from '../../protocol/limits.js';
 import { METHODS, type MethodName, type Params, type Result } from '../../protocol/methods.js';
 import { parseMessage, type RequestId, type RpcRequest } from './message.js';
 import { encodeTextFrames } from './text-frames.js';
@@ -81,11 +82,14 @@ export class ControlConnection {
     const bytes = Buffer.isBuffer(data)
       ? data
       : Buffer.concat(Array.isArray(data) ? data : [Buffer.from(data)]);
-    if (bytes.length > LIMITS.frameBytes) {
-      this.#sendError(null, tooLarge(bytes.length));
-      return;
-    }
     const parsed = parseMessage(bytes, isBinary);
+    if (bytes.length > LIMITS.frameBytes) {
+      const max = 'error' in parsed ? LIMITS.frameBytes : frameLimit(parsed.method, parsed.params);
+      if (bytes.length > max) {
+        this.#sendError(parsed.id, tooLarge(bytes.length));
+        return;
+      }
+    }
     if ('error' in parsed) {
       this.#sendError(parsed.id, parsed.error);
       if (!this.#greeted) {

@@ -1,0 +1,82 @@
+/** The `unlock.*` and `lock` methods: a PIN on its way to the keeper, still sealed, and what the log says of it. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { asAgentError } from '../errors/agent-error.js';
+import type { LeaseStatus } from '../keeper/wire.js';
+import { LIMITS } from '../protocol/limits.js';
+import type { Params, Result } from '../protocol/methods.js';
+import type { AuditTrail } from './audit-trail.js';
+import type { KeeperLink } from './keeper-link.js';
+import type { KeeperView } from './keeper-view.js';
+import type { KeyBook } from './key-book.js';
+import type { Peer } from './peer.js';
+
+/** Longest wait for the log before a lock, milliseconds. */
+const SEAL_MS = 2_000;
+/** Many leaves of a slow token take long; the record of who unlocked must not be lost to a shorter deadline. Milliseconds. */
+const UNLOCK_MS = LIMITS.maxDeadlineMs;
+
+export interface LeaseServiceParts {
+  readonly keeper: KeeperLink;
+  readonly view: KeeperView;
+  readonly keys: KeyBook;
+  readonly trail: AuditTrail;
+}
+
+export class LeaseService {
+  readonly #parts: LeaseServiceParts;
+
+  constructor(parts: LeaseServiceParts) {
+    this.#parts = parts;
+  }
+
+  async begin({ token }: Params<'unlock.begin'>): Promise<Result<'unlock.begin'>> {
+    return { ...(await this.#parts.keeper.call('unlock.begin', { token })) };
+  }
+
+  /** @throws AgentError of the keeper; the refusal is in the log then */
+  async finish(params: Params<'unlock.finish'>, peer: Peer): Promise<Result<'unlock.finish'>> {
+    const { keeper, view, trail, keys: book } = this.#parts;
+    const { pin, useLastTry, keys, kinds, uses, seconds, blind } = params;
+    const ids = keys?.map((name) => book.keyring.resolve(name).keyId);
+    try {
+      const answer = await keeper.call(
+        'unlock.finish',
+        {
+          pin,
+          useLastTry,
+          owner: peer.uid,
+          lease: { keys: ids, kinds, uses, seconds, blind },
+        },
+        UNLOCK_MS,
+      );
+      const { lease, loaded } = answer;
+      trail.noteAct('unlock', peer, {
+        token: lease.token,
+        lease: lease.id,
+        keys: loaded,
+        expiresAt: lease.expiresAt,
+      });
+      view.track(lease);
+      return { lease: publicLease(lease), loaded };
+    } catch (error) {
+      const failed = asAgentError(error);
+      trail.noteAct('unlock-refused', peer, { code: failed.code });
+      throw failed;
+    }
+  }
+
+  async lock({ token }: Params<'lock'>, peer: Peer): Promise<Result<'lock'>> {
+    const { keeper, view, trail } = this.#parts;
+    trail.noteAct('lock', peer, { token: token ?? 'all' });
+    // A disk that hangs must not keep keys loaded that somebody wants gone.
+    await Promise.race([trail.seal(), delay(SEAL_MS, undefined, { ref: false })]);
+    const answer = await keeper.call('lock', { token });
+    view.dropToken(token);
+    return answer;
+  }
+}
+
+/** A lease as the protocol shows it. */
+export function publicLease(lease: LeaseStatus): Result<'status'>['leases'][number] {
+  return { ...lease, keys: [...lease.keys], kinds: [...lease.kinds] };
+}
