@@ -3,13 +3,14 @@ import { existsSync, readdirSync } from 'node:fs';
 import { NativeChild } from '../native-child.js';
 import type { YubiKeyDesk } from './virtual-yubikey.js';
 
-const MODULE = findModule();
+/** Absolute path of the driver. */
+export const YKCS11_MODULE = findModule();
 
 /** One session and one object per slot of the card are enough: the last ones opened and found are used. */
 const SCRIPT = `
 import pkcs11js from 'pkcs11js';
 const p11 = new pkcs11js.PKCS11();
-p11.load(${JSON.stringify(MODULE)});
+p11.load(${JSON.stringify(YKCS11_MODULE)});
 p11.C_Initialize({ flags: pkcs11js.CKF_OS_LOCKING_OK });
 const ECDH = (point) => ({ mechanism: pkcs11js.CKM_ECDH1_DERIVE,
   parameter: { type: pkcs11js.CK_PARAMS_EC_DH, kdf: pkcs11js.CKD_NULL, publicData: point } });
