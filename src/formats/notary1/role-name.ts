@@ -6,6 +6,9 @@ export type BaseRole = (typeof BASE_ROLES)[number];
 
 export const DELEGATION_PREFIX = 'targets/';
 
+/** The delegation that docker's tools look into before `targets`. */
+export const RELEASES = 'targets/releases';
+
 const MAX_ROLE_LENGTH = 255;
 const DELEGATION = /^targets(?:\/[-a-z0-9_]+)+$/;
 

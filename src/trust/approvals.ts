@@ -1,0 +1,74 @@
+/** Who signed what: tags as docker's tools release them, and the signers whose delegation holds the same name with the same digest. */
+import { isBaseRole, RELEASES } from '../formats/notary1/role-name.js';
+import { signersOfRole, visibleTargets, type Collection } from './collection.js';
+
+export interface Approval {
+  /** For example `targets/alice`. */
+  readonly role: string;
+  /** Canonical ids of the keys that signed it. */
+  readonly keys: readonly string[];
+}
+
+export interface OtherDigest {
+  readonly role: string;
+  /** `sha256:` and hex. */
+  readonly digest: string;
+}
+
+export interface SignedTag {
+  readonly tag: string;
+  /** `sha256:` and hex. */
+  readonly digest: string;
+  /** Bytes of the manifest. */
+  readonly size: number;
+  /** The role a trusted pull takes it from. */
+  readonly from: 'targets/releases' | 'targets';
+  readonly approvals: readonly Approval[];
+  /** Roles that hold the tag with another digest. */
+  readonly others: readonly OtherDigest[];
+}
+
+/** The roles that a trusted pull looks into, in this order. */
+export const RELEASING = [RELEASES, 'targets'] as const;
+
+/** Every tag that a trusted pull finds, by name. */
+export function signedTags(collection: Collection): readonly SignedTag[] {
+  const views = new Map(
+    ['targets', ...collection.delegations.keys()].map((role) => [role, visibleTargets(collection, role)]),
+  );
+  const names = new Set(RELEASING.flatMap((role) => [...(views.get(role)?.keys() ?? [])]));
+  const keysOf = new Map([...views.keys()].map((role) => [role, signersOfRole(collection, role)]));
+  return [...names].sort().flatMap((tag) => {
+    const from = RELEASING.find((role) => views.get(role)?.has(tag) === true);
+    const target = from === undefined ? undefined : views.get(from)?.get(tag);
+    if (from === undefined || target === undefined) return [];
+    const digest = `sha256:${target.hashes.sha256}`;
+    const approvals: Approval[] = [];
+    const others: OtherDigest[] = [];
+    for (const [role, targets] of views) {
+      const held = targets.get(tag);
+      if (held === undefined) continue;
+      if (held.hashes.sha256 !== target.hashes.sha256) {
+        others.push({ role, digest: `sha256:${held.hashes.sha256}` });
+      } else if (isSigner(role)) {
+        approvals.push({ role, keys: keysOf.get(role) ?? [] });
+      }
+    }
+    return [{ tag, digest, size: target.length, from, approvals, others }];
+  });
+}
+
+/** A released tag by name, undefined when a trusted pull would not find it. */
+export function signedTag(collection: Collection, tag: string): SignedTag | undefined {
+  return signedTags(collection).find((one) => one.tag === tag);
+}
+
+/** Whether a role is somebody's own, so that being in it is their approval. */
+export function isSigner(role: string): boolean {
+  return !isBaseRole(role) && role !== RELEASES;
+}
+
+/** The name under which docker lists a role: `alice` for `targets/alice`. */
+export function signerName(role: string): string {
+  return role.slice(role.indexOf('/') + 1);
+}
