@@ -27,6 +27,8 @@ const gitKey = async (): Promise<readonly CommandSpec[]> =>
   (await import('./areas/integrate.js')).GIT_KEY_COMMANDS;
 const gateway = async (): Promise<readonly CommandSpec[]> =>
   (await import('./areas/gateway.js')).GATEWAY_COMMANDS;
+const trust = async (): Promise<readonly CommandSpec[]> =>
+  (await import('./areas/trust-publishing.js')).TRUST_PUBLISHING_COMMANDS;
 
 export const AREAS: readonly Area[] = [
   { word: 'init', summary: 'write the first configuration and policy', load: system },
@@ -39,6 +41,7 @@ export const AREAS: readonly Area[] = [
   { word: 'attest', summary: 'state something about an image and sign it', load: attest },
   { word: 'verify', summary: 'verify signatures, without the agent', load: verify },
   { word: 'cert', summary: 'certificates for keys that sign with Notation', load: cert },
+  { word: 'trust', summary: 'Docker Content Trust: sign, approve and verify tags', load: trust },
   { word: 'audit', summary: 'show and verify the audit log', load: records },
   { word: 'policy', summary: 'check the policy, explain a decision', load: records },
   { word: 'integrate', summary: 'set up other programs to sign through the agent', load: integrate },

@@ -19,8 +19,8 @@ export interface ArgumentSpec {
 }
 
 export interface CommandSpec {
-  /** `['sign', 'file']`, or one word for a command without a group. */
-  readonly path: readonly [string] | readonly [string, string];
+  /** `['sign', 'file']`, or one word for a command without a group; a third word where a group has a group in it. */
+  readonly path: readonly [string] | readonly [string, string] | readonly [string, string, string];
   readonly summary: string;
   readonly arguments?: readonly ArgumentSpec[] | undefined;
   readonly options?: readonly OptionSpec[] | undefined;

@@ -74,7 +74,27 @@ function addArea(
   const group = program.command(specs[0]?.path[0] ?? '').description(summary);
   group.helpCommand(false).showSuggestionAfterError(true);
   group.addHelpText('before', examplesText(specs.flatMap((spec) => spec.examples.slice(0, 1))));
-  for (const spec of specs) addCommand(group, spec.path[1] ?? '', spec, execute);
+  for (const spec of specs) {
+    const [, second = '', third] = spec.path;
+    if (third === undefined) addCommand(group, second, spec, execute);
+    else addCommand(subgroupOf(group, second, specs), third, spec, execute);
+  }
+}
+
+/** The group within a group, made for the first of its commands. */
+function subgroupOf(
+  group: Commander.Command,
+  name: string,
+  specs: readonly CommandSpec[],
+): Commander.Command {
+  const made = group.commands.find((command) => command.name() === name);
+  if (made !== undefined) return made;
+  const inside = specs.filter((spec) => spec.path[1] === name);
+  const words = inside.map((spec) => spec.path[2] ?? '').join(', ');
+  const subgroup = group.command(name).description(words);
+  subgroup.helpCommand(false).showSuggestionAfterError(true);
+  subgroup.addHelpText('before', examplesText(inside.flatMap((spec) => spec.examples.slice(0, 1))));
+  return subgroup;
 }
 
 function addCommand(parent: Commander.Command, name: string, spec: CommandSpec, execute: Execute): void {

@@ -1,0 +1,72 @@
+/** `touchstone trust sign REPOSITORY:TAG …`: what the registry holds under a tag, or a digest that is given, signed for everybody who pulls. */
+import { AgentError } from '../../errors/agent-error.js';
+import type { Target } from '../../formats/notary1/document.js';
+import { parseTrustReference } from '../../trust/repository-name.js';
+import { signerRole } from '../../trust/reach.js';
+import { planTags, type TagChange } from '../../trust/tag-changes.js';
+import type { CommandResult, Invocation } from '../command.js';
+import type { CliContext } from '../context.js';
+import type { OptionValues } from '../option-values.js';
+import { openImage } from '../registry-options.js';
+import { publishedResult, signerName, withPublisher } from '../trust-publishing.js';
+
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
+const MAX_SIZE = 2 ** 40;
+
+/** Signs tags of one repository, in one publish. */
+export async function trustSign(context: CliContext, { options, args }: Invocation): Promise<CommandResult> {
+  const references = args.map(parseTrustReference);
+  const [first] = references;
+  if (first === undefined) throw new AgentError('usage.invalid', { message: 'there is nothing to sign' });
+  const { repository } = first;
+  if (references.some((one) => one.repository !== repository)) {
+    throw new AgentError('usage.invalid', {
+      message: 'one publish is of one repository: sign the others with a command of their own',
+    });
+  }
+  const changes: TagChange[] = [];
+  for (const argument of args) changes.push(await changeOf(context, options, argument));
+  const signer = signerName(context, options);
+  const roles = options.list('role');
+  const own = signer === undefined ? [] : [signerRole(signer)];
+  const choice = { signer, roles: roles.length === 0 ? undefined : roles, leave: options.list('leave') };
+  return withPublisher(context, options, repository, { roles: [...own, ...roles] }, async ({ publisher }) => {
+    const names = changes.map(({ name }) => name).join(' ');
+    const published = await publisher.publish(`sign ${names}`, (input) => planTags(input, changes, choice));
+    const signed = changes.map(({ name, target }) => ({
+      tag: name,
+      digest: `sha256:${target?.hashes.sha256 ?? ''}`,
+      size: target?.length,
+    }));
+    return publishedResult(context, published, `signed ${repository}: ${names}`, { signed });
+  });
+}
+
+async function changeOf(context: CliContext, options: OptionValues, argument: string): Promise<TagChange> {
+  const { tag, digest } = parseTrustReference(argument);
+  const name = tag ?? 'latest';
+  const given = givenTarget(options);
+  if (given !== undefined) return { name, target: given };
+  const { manifest } = await openImage(context, options, argument);
+  const { descriptor } = manifest;
+  if (digest !== undefined && descriptor.digest !== digest) throw new AgentError('registry.reply');
+  return { name, target: toTarget(descriptor.digest, descriptor.size) };
+}
+
+/** --digest and --size: signing without a look at the registry. */
+function givenTarget(options: OptionValues): Target | undefined {
+  const digest = options.text('digest');
+  const size = options.integer('size', { min: 0, max: MAX_SIZE });
+  if (digest === undefined && size === undefined) return undefined;
+  if (digest === undefined || size === undefined || !DIGEST.test(digest)) {
+    throw new AgentError('usage.invalid', {
+      message: 'options --digest and --size belong together: sha256:HEX, and the bytes of the manifest',
+    });
+  }
+  return toTarget(digest, size);
+}
+
+/** As docker writes it: the digest of the manifest alone, and its length. */
+function toTarget(digest: string, size: number): Target {
+  return { hashes: { sha256: digest.slice('sha256:'.length) }, length: size };
+}

@@ -1,0 +1,77 @@
+/** The agent as the one who signs metadata: derived leaves, and root keys on tokens. */
+import type { AgentClient } from '../client/client.js';
+import { signStatements } from '../client/signer.js';
+import { AgentError } from '../errors/agent-error.js';
+import { canonicalKeyId, notaryKeyFromSpki } from '../formats/notary1/key.js';
+import { formatKeyName, parseKeyName } from '../keys/key-name.js';
+import type { KeyInfo } from '../protocol/methods.js';
+import type { PublishedVersion, RoleKey, RoleSigner, SigningOrder } from './role-signer.js';
+
+export class AgentSigner implements RoleSigner {
+  readonly #client: AgentClient;
+  readonly #timeoutMs: number;
+
+  /** @param timeoutMs of each request, milliseconds */
+  constructor(client: AgentClient, timeoutMs: number) {
+    this.#client = client;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  async keysOf(repository: string): Promise<readonly RoleKey[]> {
+    const root = formatKeyName({ repository, role: 'root' });
+    const [{ keys }, onToken] = await Promise.all([
+      this.#client.call('keys.list', {}),
+      this.#client.call('keys.show', { key: root }).then(({ key }) => [key], noneIfUnknown),
+    ]);
+    const own = keys.filter(({ name, state }) => state === 'active' && name.startsWith(`${repository}#`));
+    const others = onToken.filter(({ keyId }) => !own.some((one) => one.keyId === keyId));
+    return [...own, ...others].flatMap((key) => {
+      const made = toRoleKey(key);
+      return made === undefined ? [] : [made];
+    });
+  }
+
+  async derive(name: string): Promise<RoleKey> {
+    const { key } = await this.#client.call('keys.derive', { key: name }, { timeoutMs: this.#timeoutMs });
+    return requireRoleKey(key);
+  }
+
+  async rotate(name: string): Promise<RoleKey> {
+    const { key } = await this.#client.call('keys.rotate', { key: name }, { timeoutMs: this.#timeoutMs });
+    return requireRoleKey(key);
+  }
+
+  async sign(orders: readonly SigningOrder[]): Promise<readonly Buffer[]> {
+    if (orders.length === 0) return [];
+    const signed = await signStatements(this.#client, orders, this.#timeoutMs);
+    return signed.map(({ signature }) => signature);
+  }
+
+  versionsSigned(_repository: string): Promise<ReadonlyMap<string, number>> {
+    return Promise.resolve(new Map());
+  }
+
+  notePublished(_repository: string, _versions: readonly PublishedVersion[]): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+function noneIfUnknown(cause: unknown): readonly KeyInfo[] {
+  if (cause instanceof AgentError && cause.code === 'key.unknown') return [];
+  throw cause;
+}
+
+function requireRoleKey(info: KeyInfo): RoleKey {
+  const made = toRoleKey(info);
+  if (made !== undefined) return made;
+  throw new AgentError('key.usage', {
+    message: `${info.name}: metadata is not signed with keys of algorithm ${info.algorithm}`,
+  });
+}
+
+/** Readers take RSA from others; nothing of ours signs with it. */
+function toRoleKey({ name, publicKey, algorithm }: KeyInfo): RoleKey | undefined {
+  if (publicKey === undefined || algorithm.startsWith('rsa')) return undefined;
+  const key = notaryKeyFromSpki(Buffer.from(publicKey, 'base64'));
+  return { name, role: parseKeyName(name).role, key, canonicalId: canonicalKeyId(key) };
+}

@@ -1,0 +1,303 @@
+/**
+ * One publish, from a plan to what a fresh reader sees. The plan is made anew whenever somebody else was faster; what was begun before
+ * is ended first; and nothing is signed that is not on disk.
+ */
+import { randomInt } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AgentError } from '../errors/agent-error.js';
+import type { RootDocument } from '../formats/notary1/document.js';
+import { canonicalKeyId } from '../formats/notary1/key.js';
+import { readEnvelope, readSignedBytes } from '../formats/notary1/reader.js';
+import type { Collection } from './collection.js';
+import { Draft, type PublishedState } from './draft.js';
+import type { Journal, PendingPublish } from './journal.js';
+import { PassingMemory, type TrustMemory } from './memory.js';
+import { PinSet } from './pins.js';
+import {
+  pendingDocuments,
+  pendingSnapshot,
+  sealDocument,
+  type Lifetimes,
+  type PendingDocument,
+  type PublicationFacts,
+} from './publication.js';
+import type { PublishedVersion, RoleKey, RoleSigner } from './role-signer.js';
+import { FIRST_USE } from './root-chain.js';
+import type { TrustServer } from './server.js';
+import { isShown, publishedVersion, standingOf, versionFacts } from './standing.js';
+import { updateCollection } from './update.js';
+
+const MAX_ROUNDS = 6;
+const MAX_PAUSE_MS = 400;
+
+export interface PublisherParts {
+  readonly server: TrustServer;
+  readonly signer: RoleSigner;
+  readonly journal: Journal;
+  readonly reading: Reading;
+  /** The keys that may sign in this command. */
+  readonly keys: (all: readonly RoleKey[]) => readonly RoleKey[];
+  readonly lifetimes: Lifetimes;
+  /** Absolute time until which another publisher on this machine is waited for, milliseconds since the epoch. */
+  readonly deadline: number;
+}
+
+/** How the repository is read before and after. */
+export interface Reading {
+  readonly pins: PinSet;
+  readonly memory: TrustMemory;
+  /** For whoever renews what has expired. */
+  readonly tolerateExpired: boolean;
+}
+
+/** What the plan may look at. */
+export interface PlanInput {
+  /** Undefined for a repository that is not there. */
+  readonly base: PublishedState | undefined;
+  readonly keys: readonly RoleKey[];
+}
+
+export type Plan = (input: PlanInput) => Promise<Draft> | Draft;
+
+export interface Published {
+  readonly repository: string;
+  /** Empty when there was nothing to do. */
+  readonly versions: readonly PublishedVersion[];
+  readonly notes: readonly string[];
+  /** An earlier publish that was ended on the way. */
+  readonly resumed?: string | undefined;
+}
+
+export class Publisher {
+  readonly #parts: PublisherParts;
+  #earlierRoot: PendingDocument | undefined;
+  readonly #signed = new Map<string, number>();
+
+  constructor(parts: PublisherParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Publishes what the plan says.
+   * @param words for people who find it interrupted: `sign v1`
+   * @throws AgentError of plan, agent and server; `notary.conflict` when others win every time
+   */
+  async publish(words: string, plan: Plan): Promise<Published> {
+    const { journal, server, deadline } = this.#parts;
+    using _lock = await journal.lock(deadline);
+    const resumed = await this.#endEarlier();
+    for (let round = 1; ; round += 1) {
+      try {
+        const published = await this.#once(words, plan);
+        return { ...published, ...(resumed === undefined ? {} : { resumed }) };
+      } catch (cause) {
+        if (!isConflict(cause)) throw cause;
+        journal.clear();
+        if (round === MAX_ROUNDS) {
+          throw new AgentError('notary.conflict', {
+            message: `publishing ${server.repository}: others were faster ${round} times in a row`,
+          });
+        }
+        await delay(randomInt(MAX_PAUSE_MS * round));
+      }
+    }
+  }
+
+  /** Ends what was begun and interrupted; answers its words. */
+  async resume(): Promise<string | undefined> {
+    using _lock = await this.#parts.journal.lock(this.#parts.deadline);
+    return await this.#endEarlier();
+  }
+
+  async #once(words: string, plan: Plan): Promise<Published> {
+    const { signer, server, keys } = this.#parts;
+    const { repository } = server;
+    const [base, all] = await Promise.all([this.#read(), signer.keysOf(repository)]);
+    const draft = await plan({ base, keys: keys(all) });
+    const { notes } = draft;
+    if (draft.isEmpty) return { repository, versions: [], notes };
+    // The plan may have made keys.
+    const held = keys(await signer.keysOf(repository));
+    await this.#askForVersions(draft);
+    const documents = pendingDocuments(draft, await this.#facts(held));
+    const pending: PendingPublish = {
+      words,
+      begun: new Date().toISOString(),
+      replaces: new Map(documents.map(({ role }) => [role, publishedVersion(base, role)])),
+      documents,
+      dropped: [...draft.dropped],
+      ownSnapshot: isOwnSnapshot(draft, held),
+    };
+    return { repository, versions: await this.#finish(pending, draft), notes };
+  }
+
+  /** From the intent on disk to what a reader sees. */
+  async #finish(pending: PendingPublish, draft: SnapshotView): Promise<readonly PublishedVersion[]> {
+    const { journal, server } = this.#parts;
+    journal.write(pending);
+    for (const { role, version } of pending.documents) this.#signed.set(role, version);
+    this.#earlierRoot = pending.documents.find(({ role }) => role === 'root') ?? this.#earlierRoot;
+    const signed = await this.#sign(pending.documents);
+    const isWhole = !pending.ownSnapshot || signed.some(({ role }) => role === 'snapshot');
+    const documents = isWhole ? signed : [...signed, await this.#snapshot(draft, signed)];
+    journal.write({ ...pending, documents });
+    await this.#upload(documents);
+    const versions = documents.map(versionFacts);
+    await this.#readBack(documents, draft.base);
+    await this.#parts.signer.notePublished(server.repository, versions);
+    journal.clear();
+    return versions;
+  }
+
+  /** All documents in one request: one decision, one group of the audit log. */
+  async #sign(documents: readonly PendingDocument[]): Promise<readonly PendingDocument[]> {
+    const open = documents.filter(({ file }) => file === undefined);
+    const orders = open.flatMap(({ kind, signedBytes, signatures }) =>
+      [...new Set(signatures.map(({ key }) => key))].map((key) => ({ key, kind, payload: signedBytes })),
+    );
+    const made = await this.#parts.signer.sign(orders);
+    const signatureOf = (document: PendingDocument, key: string): Buffer => {
+      const index = orders.findIndex((one) => one.key === key && one.payload === document.signedBytes);
+      return made[index] ?? Buffer.alloc(0);
+    };
+    return documents.map((document) =>
+      document.file === undefined
+        ? sealDocument(
+            document,
+            document.signatures.map(({ key }) => signatureOf(document, key)),
+          )
+        : document,
+    );
+  }
+
+  async #snapshot(draft: SnapshotView, signed: readonly PendingDocument[]): Promise<PendingDocument> {
+    const { signer, server, keys } = this.#parts;
+    const held = keys(await signer.keysOf(server.repository));
+    const pending = pendingSnapshot(draft, signed, await this.#facts(held));
+    this.#signed.set('snapshot', pending.version);
+    const [snapshot] = await this.#sign([pending]);
+    return snapshot ?? pending;
+  }
+
+  async #facts(keys: readonly RoleKey[]): Promise<PublicationFacts> {
+    const { signer, server, lifetimes } = this.#parts;
+    const known = await signer.versionsSigned(server.repository);
+    const versionsSigned = new Map(known);
+    for (const [role, version] of this.#signed) {
+      versionsSigned.set(role, Math.max(version, known.get(role) ?? 0));
+    }
+    return { keys, nowMs: Date.now(), lifetimes, versionsSigned, earlierRoot: this.#earlierRoot };
+  }
+
+  /** A refusal for what is in it will not become a yes: it is dropped. Everything else the next command tries again. */
+  async #upload(documents: readonly PendingDocument[]): Promise<void> {
+    const { server, journal } = this.#parts;
+    const files = documents.flatMap(({ role, file }) => (file === undefined ? [] : [[role, file] as const]));
+    try {
+      await server.upload(new Map(files));
+    } catch (cause) {
+      if (cause instanceof AgentError && cause.code === 'notary.rejected') journal.clear();
+      throw cause;
+    }
+  }
+
+  /** The collection as a reader with a memory sees it; undefined when there is none. */
+  async #read(): Promise<Collection | undefined> {
+    const { reading, server } = this.#parts;
+    try {
+      return await updateCollection(server, { ...reading, nowMs: Date.now() });
+    } catch (cause) {
+      if (cause instanceof AgentError && cause.code === 'notary.missing') return undefined;
+      throw cause;
+    }
+  }
+
+  /** A reader that knows nothing but the root of before finds its way to what was published. */
+  async #readBack(documents: readonly PendingDocument[], base: PublishedState | undefined): Promise<void> {
+    const { server, reading } = this.#parts;
+    const { repository } = server;
+    const root = base?.root.file ?? documents.find(({ role }) => role === 'root')?.file;
+    const memory = new PassingMemory();
+    if (root !== undefined) memory.save(repository, { root, anchor: FIRST_USE, roles: new Map() });
+    const { tolerateExpired } = reading;
+    const nowMs = Date.now();
+    const shown = await updateCollection(server, {
+      pins: new PinSet([], true),
+      memory,
+      nowMs,
+      tolerateExpired,
+    });
+    if (!isShown(documents, shown)) {
+      throw new AgentError('notary.checksum', {
+        message: `reading back ${repository}: the server does not show what it was given`,
+      });
+    }
+    // Our own first root needs no first use.
+    if (base === undefined && root !== undefined)
+      reading.memory.save(repository, { root, anchor: FIRST_USE, roles: new Map() });
+  }
+
+  /** The server remembers versions of delegations that were removed since. */
+  async #askForVersions(draft: Draft): Promise<void> {
+    for (const role of draft.changedTargets.keys()) {
+      if (draft.base === undefined || publishedVersion(draft.base, role) > 0) continue;
+      const file = await this.#parts.server.fetch(role);
+      if (file === undefined) continue;
+      const { version } = readEnvelope(file, 'targets').document;
+      this.#signed.set(role, Math.max(version, this.#signed.get(role) ?? 0));
+    }
+  }
+
+  async #endEarlier(): Promise<string | undefined> {
+    const { journal, server, signer } = this.#parts;
+    const pending = journal.read();
+    if (pending === undefined) return undefined;
+    const base = await this.#read();
+    const standing = standingOf(pending.documents, base, pending.replaces);
+    if (standing === 'unpublished') {
+      try {
+        await this.#finish(pending, snapshotView(pending, base));
+        return pending.words;
+      } catch (cause) {
+        if (!isConflict(cause)) throw cause;
+      }
+    }
+    if (standing === 'published') {
+      await signer.notePublished(server.repository, pending.documents.map(versionFacts));
+    }
+    journal.clear();
+    return standing === 'published' ? pending.words : undefined;
+  }
+}
+
+type SnapshotView = Pick<Draft, 'base' | 'dropped' | 'membersOf'>;
+
+/** What a snapshot of an earlier process needs to know. */
+function snapshotView(pending: PendingPublish, base: PublishedState | undefined): SnapshotView {
+  const draft = new Draft(base);
+  const root = rootOf(pending);
+  if (root !== undefined) draft.setRoot(root);
+  for (const role of pending.dropped) draft.drop(role);
+  return draft;
+}
+
+function rootOf({ documents }: PendingPublish): RootDocument | undefined {
+  const root = documents.find(({ role }) => role === 'root');
+  return root === undefined
+    ? undefined
+    : readSignedBytes(root.signedBytes, 'root', 'reading the pending root', 'notary.document');
+}
+
+/** A snapshot of ours goes with every publish unless the server keeps its key. */
+function isOwnSnapshot(draft: Draft, keys: readonly RoleKey[]): boolean {
+  const { keyids, keys: known } = draft.membersOf('snapshot');
+  const ids = keyids.flatMap((id) => {
+    const key = known.get(id);
+    return key === undefined ? [] : [canonicalKeyId(key)];
+  });
+  return keys.some(({ role, canonicalId }) => role === 'snapshot' && ids.includes(canonicalId));
+}
+
+function isConflict(cause: unknown): boolean {
+  return cause instanceof AgentError && cause.code === 'notary.conflict';
+}

@@ -1,0 +1,36 @@
+/** Which keys one caller signs with: those of the repository itself, and of the one signer that was named. Never every key there is. */
+import { AgentError } from '../errors/agent-error.js';
+import { canonicalKeyId } from '../formats/notary1/key.js';
+import { RELEASES } from '../formats/notary1/role-name.js';
+import type { Draft } from './draft.js';
+import type { RoleKey } from './role-signer.js';
+
+const SIGNER_NAME = /^[a-z0-9][a-z0-9_-]*$/;
+
+/**
+ * Role of a signer: `targets/alice` for `alice`.
+ * @throws AgentError `usage.invalid` for a name that docker would not take
+ */
+export function signerRole(name: string): string {
+  if (SIGNER_NAME.test(name) && name !== 'releases') return `targets/${name}`;
+  throw new AgentError('usage.invalid', {
+    message: `the signer ${JSON.stringify(name.slice(0, 80))}: a name has the characters a-z 0-9 _ - and is not "releases"`,
+  });
+}
+
+/** The keys of the owner's roles and of the roles named. */
+export function keysWithin(all: readonly RoleKey[], roles: readonly string[]): readonly RoleKey[] {
+  return all.filter(({ role }) => !role.startsWith('targets/') || role === RELEASES || roles.includes(role));
+}
+
+/** Whether enough keys for the role are among these. */
+export function isWithinReach(draft: Draft, role: string, keys: readonly RoleKey[]): boolean {
+  if (!draft.hasRole(role)) return false;
+  const { keyids, threshold, keys: known } = draft.membersOf(role);
+  const ids = keyids.flatMap((id) => {
+    const key = known.get(id);
+    return key === undefined ? [] : [canonicalKeyId(key)];
+  });
+  const own = keys.filter((one) => one.role === role && ids.includes(one.canonicalId));
+  return own.length >= threshold;
+}
