@@ -13,9 +13,18 @@ await runStart(async () => {
 
 function optionsOf(args: readonly string[]): GatewayOptions {
   const text = { type: 'string', default: '' } as const;
+  const optional = { type: 'string' } as const;
   const { values } = parseArgs({
     args: [...args],
-    options: { listen: text, socket: text, 'tls-cert': text, 'tls-key': text, 'client-ca': text },
+    options: {
+      listen: text,
+      socket: text,
+      'tls-cert': text,
+      'tls-key': text,
+      'client-ca': text,
+      server: optional,
+      'server-ca': optional,
+    },
   });
   return {
     listen: addressOf(values.listen),
@@ -23,6 +32,8 @@ function optionsOf(args: readonly string[]): GatewayOptions {
     certificate: values['tls-cert'],
     key: values['tls-key'],
     clientAuthority: values['client-ca'],
+    server: values.server,
+    serverAuthority: values['server-ca'],
   };
 }
 

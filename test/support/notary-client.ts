@@ -1,5 +1,6 @@
 /** The real notary CLI with a trust folder of its own. */
-import { writeFileSync } from 'node:fs';
+import { cpSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { runProgram, type CommandResult } from './demo-agent.js';
 import { WITHOUT_YKCS11 } from './hidden-ykcs11.js';
 import type { NotaryServer } from './notary-server.js';
@@ -64,6 +65,11 @@ export class NotaryClient implements Disposable {
     const { status, stdout, stderr } = await this.run(...argv);
     if (status === 0) return stdout;
     throw new Error(`notary ${argv.join(' ')}: exit ${status}\n${stderr}${stdout}\n${this.#server.tail()}`);
+  }
+
+  /** Copies the private keys of another client, as a second machine of the same publisher would have them. */
+  takeKeysOf(other: NotaryClient): void {
+    cpSync(path.join(other.trustDir, 'private'), path.join(this.trustDir, 'private'), { recursive: true });
   }
 
   [Symbol.dispose](): void {

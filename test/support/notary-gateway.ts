@@ -56,8 +56,13 @@ export class NotaryGateway implements AsyncDisposable {
     return this.#program.hasEnded;
   }
 
+  /** Tells it to stop, and returns when it is gone. */
+  stop(): Promise<void> {
+    return this.#program.stop();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#program.stop();
+    await this.stop();
   }
 }
 

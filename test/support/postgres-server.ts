@@ -54,14 +54,32 @@ export class PostgresServer implements AsyncDisposable {
 
   /** Runs SQL; answers the rows, columns separated by `|`. */
   async query(sql: string): Promise<string> {
-    const argv = ['-h', '127.0.0.1', '-p', String(this.port), '-U', 'notary', '-d', 'postgres'];
     const { status, stdout, stderr } = await runProgram(
       binary('psql'),
-      [...argv, '-X', '-q', '-t', '-A', '-v', 'ON_ERROR_STOP=1', '-f', '-'],
+      [...this.#connection, '-X', '-q', '-t', '-A', '-v', 'ON_ERROR_STOP=1', '-f', '-'],
       { input: sql },
     );
     if (status !== 0) throw new Error(`psql: exit ${status}\n${stderr}\n${this.#program.tail()}`);
     return stdout.trim();
+  }
+
+  get #connection(): readonly string[] {
+    return ['-h', '127.0.0.1', '-p', String(this.port), '-U', 'notary', '-d', 'postgres'];
+  }
+
+  /** Keeps everybody from writing to a table, but not from reading, until the returned program is stopped. */
+  lock(table: string): Promise<BackgroundProgram> {
+    const steps = [
+      'BEGIN',
+      `LOCK TABLE ${table} IN EXCLUSIVE MODE`,
+      "SELECT 'locked'",
+      'SELECT pg_sleep(600)',
+    ];
+    return BackgroundProgram.start({
+      program: binary('psql'),
+      argv: [...this.#connection, '-X', '-q', '-t', '-A', ...steps.flatMap((one) => ['-c', one])],
+      isReady: (output) => output.includes('locked'),
+    });
   }
 
   /** At once, as a machine that loses its power: what is in work fails. */

@@ -14,6 +14,11 @@ export const GATEWAY_COMMANDS: readonly CommandSpec[] = [
         summary: 'authority of the notary-server that may call, PEM',
         required: true,
       },
+      {
+        flags: '--server <url>',
+        summary: 'the notary-server: it is asked what it stored before a version gets a second content',
+      },
+      { flags: '--server-ca <file>', summary: 'authority of its certificate, PEM' },
     ],
     examples: [
       'touchstone gateway notary-signer --tls-cert signer.crt --tls-key signer.key --client-ca ca.crt',

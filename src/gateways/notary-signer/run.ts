@@ -8,9 +8,10 @@ import { createLogger, logLevelOf } from '../../platform/log.js';
 import { readSecretFile } from '../../platform/secret-file.js';
 import { notifySystemd } from '../../platform/systemd.js';
 import { AgentLine } from './agent-line.js';
+import type { Note } from './note.js';
 import { SignerServer, type ListenAddress } from './server.js';
-import type { Note } from './services.js';
 import { Signing } from './signing.js';
+import { StoredDocuments } from './stored-documents.js';
 
 /** Connecting is local. Milliseconds. */
 const CONNECT_MS = 10_000;
@@ -21,6 +22,10 @@ export interface GatewayOptions {
   readonly certificate: string;
   readonly key: string;
   readonly clientAuthority: string;
+  /** URL of the notary-server, where it is asked what it has stored. */
+  readonly server?: string | undefined;
+  /** File, PEM: the authority of its certificate. */
+  readonly serverAuthority?: string | undefined;
   /** Socket of the agent, absolute. */
   readonly socket: string;
 }
@@ -37,15 +42,23 @@ export async function runNotarySigner(options: GatewayOptions): Promise<void> {
     key: readSecretFile(options.key),
   };
   using line = new AgentLine(() => connect(options.socket));
-  await using server = await SignerServer.listen(options.listen, identity, {
+  const signing = new Signing({ line, stored: storedDocuments(options), note });
+  const server = await SignerServer.listen(options.listen, identity, {
     line,
-    signing: new Signing(line),
+    signing,
     note,
   });
   note('listening', { host: options.listen.host, port: server.port });
   notifySystemd('READY=1', process.env);
   await stopSignal();
-  note('stopping', {});
+  await server[Symbol.asyncDispose]();
+  note('stopped', {});
+}
+
+function storedDocuments({ server, serverAuthority }: GatewayOptions): StoredDocuments | undefined {
+  if (server === undefined) return undefined;
+  const ca = serverAuthority === undefined ? undefined : readPublicFile(serverAuthority).toString('utf8');
+  return new StoredDocuments({ server, ca, env: process.env, home: homedir() });
 }
 
 async function connect(socket: string): ReturnType<typeof connectAgent> {

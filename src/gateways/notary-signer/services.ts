@@ -7,6 +7,7 @@ import { Health, HealthCheckResponse_ServingStatus as Serving } from './generate
 import { KeyManagement, Signer, type KeyID } from './generated/notary_signer_pb.js';
 import { isServing } from './health.js';
 import { KeySupply } from './key-supply.js';
+import type { Note } from './note.js';
 import { serverAlgorithm, serverRole, type ServerKey } from './server-key.js';
 import { ServerKeys } from './server-keys.js';
 import type { Signing } from './signing.js';
@@ -15,9 +16,6 @@ import { statusOf } from './status.js';
 /** Longest time for one call; a server that says less gets less. Milliseconds. */
 const CALL_MS = 30_000;
 const SHOWN = 120;
-
-/** One line of the log. */
-export type Note = (what: string, facts: Readonly<Record<string, string | number | boolean>>) => void;
 
 export interface ServiceParts {
   readonly line: AgentLine;
