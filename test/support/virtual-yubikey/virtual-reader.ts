@@ -12,9 +12,12 @@ export class VirtualReader implements AsyncDisposable {
   readonly #server: Server;
   readonly #connections = new Set<Socket>();
   readonly #listeners = new Set<Socket>();
+  /** The latest command connection. */
+  #driver: Socket | undefined;
   #card: YubiKey | undefined;
   /** The card in the reader was powered since it came: until then it answers nothing, so nothing meant for another reaches it. */
   #isPowered = false;
+  readonly #onPower: (() => void)[] = [];
 
   private constructor(readonly socketPath: string) {
     this.#server = createServer((socket) => {
@@ -32,6 +35,12 @@ export class VirtualReader implements AsyncDisposable {
 
   get card(): YubiKey | undefined {
     return this.#card;
+  }
+
+  /** Resolves when pcscd has powered the card in the reader: it then knows that one before was pulled. */
+  powered(): Promise<void> {
+    if (this.#isPowered) return Promise.resolve();
+    return new Promise((resolve) => this.#onPower.push(resolve));
   }
 
   /** Pulls the card out, also in the middle of a command. */
@@ -98,7 +107,9 @@ export class VirtualReader implements AsyncDisposable {
       received = Buffer.concat([received, chunk]);
       take();
     });
+    this.#driver = socket;
     socket.on('close', () => {
+      if (this.#driver !== socket) return;
       this.#isPowered = false;
       this.#card?.powerOff();
     });
@@ -111,6 +122,7 @@ export class VirtualReader implements AsyncDisposable {
     if (card === undefined) return reply(REPLY.noCard);
     if (op === OP.powerUp) {
       this.#isPowered = true;
+      for (const listener of this.#onPower.splice(0)) listener();
       return reply(REPLY.ok, card.powerCycle());
     }
     if (op === OP.powerDown) {

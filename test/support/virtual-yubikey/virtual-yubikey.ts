@@ -5,7 +5,8 @@
  *     await run('yubico-piv-tool', ['-a', 'status'], { env: desk.environment });
  *     desk.key.touch.afterMs = 300;                               // a finger after 300 ms; never(), give(), await wanted()
  *     desk.key.counters.pinAttempts;                              // also signatures, agreements, apdus
- *     desk.reader.remove(); desk.reader.insert(desk.key);         // pull and plug; insert(new YubiKey({ serial })) swaps
+ *     desk.reader.remove(); desk.reader.insert(key);              // pull and plug; insert(new YubiKey({ serial })) swaps
+ *     await desk.reader.powered();                                // pcscd has seen it; libykcs11 needs C_GetSlotList then
  *     desk.key.once(INS.authenticate, 'after', () => desk.reader.remove());   // the signature is made, its answer is lost
  *     desk.key.fail(INS.verify, 0x6f00); desk.key.losePinState(); desk.key.latencyMs = 50;
  *     await desk.restartDaemon();                                 // pcscd crashes and comes back
