@@ -5,6 +5,7 @@
  */
 import { AgentError } from '../../errors/agent-error.js';
 import type { AgentLine } from './agent-line.js';
+import type { KeyUse } from './key-use.js';
 import {
   serverKeyName,
   serverKeyOf,
@@ -23,13 +24,12 @@ export interface KeyWish {
 export class KeySupply {
   readonly #line: AgentLine;
   readonly #keys: ServerKeys;
-  readonly #used = new Set<string>();
-  /** Sequence of the audit log up to which a key has not signed. */
-  readonly #unusedUpTo = new Map<string, number>();
+  readonly #use: KeyUse;
 
-  constructor(line: AgentLine, keys: ServerKeys) {
+  constructor(line: AgentLine, keys: ServerKeys, use: KeyUse) {
     this.#line = line;
     this.#keys = keys;
+    this.#use = use;
   }
 
   /** A key that nobody has used yet. @throws AgentError of the agent; `key.locked` when nothing is unlocked */
@@ -43,32 +43,26 @@ export class KeySupply {
       (a, b) => (a === undefined || b.index >= a.index ? b : a),
       undefined,
     );
-    if (newest?.state === 'active' && !(await this.#hasSigned(newest, timeoutMs))) return newest;
+    if (newest?.state === 'active' && !(await this.#use.hasSigned(newest, timeoutMs))) return newest;
     const index = newest === undefined ? 0 : newest.index + 1;
     const name = serverKeyName(gun, role, algorithm, index);
-    const { key } = await this.#line.call('keys.derive', { key: name }, timeoutMs);
-    const made = serverKeyOf(key);
+    const made = await this.#derive(name, timeoutMs);
     if (made !== undefined) return made;
     throw new AgentError('internal.unexpected', {
       message: 'internal: the derived key is none for a server',
     });
   }
 
-  /** The audit log knows: it has a line for every signature. The first look may read far back, the later ones only what came since. */
-  async #hasSigned({ name, keyId }: ServerKey, timeoutMs: number): Promise<boolean> {
-    if (this.#used.has(keyId)) return true;
-    const after = this.#unusedUpTo.get(keyId);
-    const query = {
-      key: name,
-      outcome: 'signed',
-      limit: 1,
-      ...(after === undefined ? {} : { after }),
-    } as const;
-    const { records, last } = await this.#line.call('audit.query', query, timeoutMs);
-    // An earlier epoch had the same name.
-    const isUsed = records.some((record) => record['keyId'] === keyId);
-    if (isUsed) this.#used.add(keyId);
-    else this.#unusedUpTo.set(keyId, last);
-    return isUsed;
+  async #derive(name: string, timeoutMs: number): Promise<ServerKey | undefined> {
+    try {
+      const { key } = await this.#line.call('keys.derive', { key: name }, timeoutMs);
+      return serverKeyOf(key);
+    } catch (thrown) {
+      if (!(thrown instanceof AgentError) || thrown.code !== 'peer.owner-only') throw thrown;
+      throw new AgentError('peer.owner-only', {
+        message: `there is no unused key ${name}, and only the owner of the agent derives one`,
+        hint: `ask the owner for: touchstone key derive '${name}'`,
+      });
+    }
   }
 }

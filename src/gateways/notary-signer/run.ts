@@ -10,7 +10,6 @@ import { notifySystemd } from '../../platform/systemd.js';
 import { AgentLine } from './agent-line.js';
 import type { Note } from './note.js';
 import { SignerServer, type ListenAddress } from './server.js';
-import { Signing } from './signing.js';
 import { StoredDocuments } from './stored-documents.js';
 
 /** Connecting is local. Milliseconds. */
@@ -42,10 +41,9 @@ export async function runNotarySigner(options: GatewayOptions): Promise<void> {
     key: readSecretFile(options.key),
   };
   using line = new AgentLine(() => connect(options.socket));
-  const signing = new Signing({ line, stored: storedDocuments(options), note });
   const server = await SignerServer.listen(options.listen, identity, {
     line,
-    signing,
+    stored: storedDocuments(options),
     note,
   });
   note('listening', { host: options.listen.host, port: server.port });

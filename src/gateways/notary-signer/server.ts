@@ -6,7 +6,8 @@ import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { printable } from '../../encoding/utf8.js';
 import { AgentError } from '../../errors/agent-error.js';
-import { addServices, type ServiceParts } from './services.js';
+import { addServices } from './services.js';
+import type { SigningParts } from './signing.js';
 
 /** A document of a server is a few kilobytes. */
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
@@ -36,7 +37,7 @@ export class SignerServer implements AsyncDisposable {
   readonly #server: Http2SecureServer;
   readonly #sessions = new Set<ServerHttp2Session>();
 
-  private constructor(server: Http2SecureServer, parts: ServiceParts) {
+  private constructor(server: Http2SecureServer, parts: SigningParts) {
     this.#server = server;
     server.maxConnections = MAX_CONNECTIONS;
     server.on('session', (session) => {
@@ -61,7 +62,7 @@ export class SignerServer implements AsyncDisposable {
   static async listen(
     address: ListenAddress,
     identity: TlsIdentity,
-    parts: ServiceParts,
+    parts: SigningParts,
   ): Promise<SignerServer> {
     const server = createServer(identity, parts);
     const made = new SignerServer(server, parts);
@@ -98,7 +99,7 @@ export class SignerServer implements AsyncDisposable {
 
 function createServer(
   { certificate, key, clientAuthority }: TlsIdentity,
-  parts: ServiceParts,
+  parts: SigningParts,
 ): Http2SecureServer {
   const routes = connectNodeAdapter({
     routes: (router) => {

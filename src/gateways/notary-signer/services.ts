@@ -2,32 +2,27 @@
 import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
 import { AgentError } from '../../errors/agent-error.js';
 import { printable } from '../../encoding/utf8.js';
-import type { AgentLine } from './agent-line.js';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from './generated/health_pb.js';
 import { KeyManagement, Signer, type KeyID } from './generated/notary_signer_pb.js';
 import { isServing } from './health.js';
 import { KeySupply } from './key-supply.js';
+import { KeyUse } from './key-use.js';
 import type { Note } from './note.js';
 import { serverAlgorithm, serverRole, type ServerKey } from './server-key.js';
 import { ServerKeys } from './server-keys.js';
-import type { Signing } from './signing.js';
+import { Signing, type SigningParts } from './signing.js';
 import { statusOf } from './status.js';
 
 /** Longest time for one call; a server that says less gets less. Milliseconds. */
 const CALL_MS = 30_000;
 const SHOWN = 120;
 
-export interface ServiceParts {
-  readonly line: AgentLine;
-  readonly signing: Signing;
-  readonly note: Note;
-}
-
 /** Adds all services to a router. */
-export function addServices(router: ConnectRouter, parts: ServiceParts): void {
-  const { line, signing, note } = parts;
+export function addServices(router: ConnectRouter, parts: SigningParts): void {
+  const { line, stored, note } = parts;
   const keys = new ServerKeys(line);
-  const supply = new KeySupply(line, keys);
+  const supply = new KeySupply(line, keys, new KeyUse(line, stored));
+  const signing = new Signing(parts);
   router.service(KeyManagement, {
     createKey: (request, context) =>
       answer(note, 'CreateKey', { gun: shown(request.gun), role: shown(request.role) }, async (facts) => {

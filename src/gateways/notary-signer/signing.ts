@@ -18,7 +18,7 @@ const REPLY_MS = 1_000;
 
 export interface SigningParts {
   readonly line: AgentLine;
-  /** Undefined when nobody said where the server is. */
+  /** Undefined when nobody said where the notary-server is. */
   readonly stored: StoredDocuments | undefined;
   readonly note: Note;
 }

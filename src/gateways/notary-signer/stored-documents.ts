@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readEnvelope } from '../../formats/notary1/reader.js';
 import { TrustServer } from '../../trust/server.js';
-import type { ServerRole } from './server-key.js';
+import type { ServerKey, ServerRole } from './server-key.js';
 
 export interface ServerPlace {
   /** URL of the notary-server. */
@@ -31,9 +31,18 @@ export class StoredDocuments {
     version: number,
     timeoutMs: number,
   ): Promise<string | undefined> {
-    const server = new TrustServer(repository, { ...this.#place, deadline: Date.now() + timeoutMs });
-    const file = await server.fetch(role, { version });
+    const file = await this.#server(repository, timeoutMs).fetch(role, { version });
     if (file === undefined) return undefined;
     return createHash('sha256').update(readEnvelope(file, role).signedBytes).digest('hex');
+  }
+
+  /** Whether the root of the repository names the key. @throws AgentError as `sha256Of` */
+  async isNamed({ repository, role, id }: ServerKey, timeoutMs: number): Promise<boolean> {
+    const file = await this.#server(repository, timeoutMs).fetch('root');
+    return file !== undefined && readEnvelope(file, 'root').document.roles[role].keyids.includes(id);
+  }
+
+  #server(repository: string, timeoutMs: number): TrustServer {
+    return new TrustServer(repository, { ...this.#place, deadline: Date.now() + timeoutMs });
   }
 }
