@@ -5,12 +5,15 @@ import { connect } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { userInfo } from 'node:os';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runProgram, type CommandResult, type DemoAgent } from '../support/demo-agent.js';
 import { freePort } from '../support/free-port.js';
 import { sshEnvironment, startSshDoor } from '../support/ssh-door.js';
 
 const SSHD = '/usr/sbin/sshd';
+const ON_TOKEN = ['acme/app#ssh~ecdsa-p384', 'acme/app#ssh~rsa-3072'] as const;
+/** Two derived keys, two that live on the token. */
+const TYPES = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ssh-rsa'] as const;
 
 let agent: DemoAgent;
 let server: ChildProcess;
@@ -18,6 +21,7 @@ let port = 0;
 
 beforeAll(async () => {
   agent = await startSshDoor();
+  for (const key of ON_TOKEN) await agent.must(['key', 'create', key, '--token', 'release']);
   port = await freePort();
   await startServer();
 });
@@ -94,7 +98,7 @@ async function only(type: string): Promise<readonly string[]> {
   return ['-o', 'IdentitiesOnly=yes', '-i', file(`${type}.pub`)];
 }
 
-it.each(['ssh-ed25519', 'ecdsa-sha2-nistp256'])('logs in with %s', async (type) => {
+it.each(TYPES)('logs in with %s', async (type) => {
   const result = await login(await only(type), 'echo welcome');
   expect(result.stdout).toBe('welcome\n');
 });
@@ -124,35 +128,47 @@ it('serves a forwarded agent behind the first server', async () => {
   expect(result.stdout).toBe('inside\n');
 });
 
-it('offers a certificate that the configuration names, and logs in with it alone', async () => {
-  const [, , , key = ''] = await only('ssh-ed25519');
+describe('certificates', () => {
+  const types = ['ssh-ed25519', 'ecdsa-sha2-nistp384', 'ssh-rsa'] as const;
+
+  it('are offered for the keys that the configuration names them for, before the plain keys', async () => {
+    const files: string[] = [];
+    for (const type of types) files.push(await certify(type));
+    await agent.stop();
+    agent.configure((toml) =>
+      toml.replace('[ssh-agent]\n', `[ssh-agent]\ncertificates = ${JSON.stringify(files)}\n`),
+    );
+    await agent.start();
+    await agent.unlock();
+    const listed = (await run('ssh-add', ['-L'])).stdout.split('\n');
+    for (const [at, file] of files.entries()) {
+      expect(listed[at]?.split(' ')[1]).toBe(readFileSync(file, 'utf8').split(' ')[1]);
+    }
+    writeFileSync(file('authorized'), '');
+  });
+
+  it.each(types)('log in alone, with %s', async (type) => {
+    const key = file(`${type}.pub`);
+    const chosen = ['-o', 'IdentitiesOnly=yes', '-i', key, '-o', `CertificateFile=${certificateOf(key)}`];
+    expect((await login(chosen, 'echo certified')).stdout).toBe('certified\n');
+  });
+});
+
+function certificateOf(key: string): string {
+  return key.replace(/\.pub$/, '-cert.pub');
+}
+
+/** Signed by the authority that the server trusts, for an hour; answers the file. */
+async function certify(type: string): Promise<string> {
+  const [, , , key = ''] = await only(type);
   const { username } = userInfo();
   const made = await run('ssh-keygen', [
-    '-q',
-    '-s',
-    file('ca'),
-    '-I',
-    'demo',
-    '-n',
-    username,
-    '-V',
-    '+1h',
+    ...['-q', '-s', file('ca'), '-I', 'demo', '-n', username, '-V', '+1h'],
     key,
   ]);
   expect(made.status).toBe(0);
-  const certificate = key.replace(/\.pub$/, '-cert.pub');
-  await agent.stop();
-  agent.configure((toml) =>
-    toml.replace('[ssh-agent]\n', `[ssh-agent]\ncertificates = ["${certificate}"]\n`),
-  );
-  await agent.start();
-  await agent.unlock();
-  const listed = await run('ssh-add', ['-L']);
-  expect(listed.stdout).toContain('ssh-ed25519-cert-v01@openssh.com');
-  expect(readFileSync(certificate, 'utf8').split(' ')[1]).toBe(listed.stdout.split(/[ \n]/)[1]);
-  writeFileSync(file('authorized'), '');
-  expect((await login([], 'echo certified')).stdout).toBe('certified\n');
-});
+  return certificateOf(key);
+}
 
 it('is refused when the agent is locked, and when the policy says no', async () => {
   await agent.must(['lock']);
