@@ -135,17 +135,23 @@ export class HostLink {
     else waiting.reject(AgentError.fromData(reply.error));
   }
 
+  /** The driver does one thing after the other: who waits behind the one that never ends hears the same. */
   #onDeadline(id: number, method: HostMethod, deadlineMs: number): void {
-    const waiting = this.#waiting.get(id);
-    if (waiting === undefined) return;
-    this.#waiting.delete(id);
-    waiting.reject(
-      new AgentError('token.timeout', {
-        message: `token "${this.#options.token}" did not answer "${method}" within ${deadlineMs} ms`,
-        details: { token: this.#options.token },
-      }),
-    );
+    if (!this.#waiting.has(id)) return;
+    const late = new AgentError('token.timeout', {
+      message: `token "${this.#options.token}" did not answer "${method}" within ${deadlineMs} ms`,
+      details: { token: this.#options.token },
+    });
+    this.#rejectAll(late);
     this.kill();
+  }
+
+  #rejectAll(error: AgentError): void {
+    for (const waiting of this.#waiting.values()) {
+      clearTimeout(waiting.timer);
+      waiting.reject(error);
+    }
+    this.#waiting.clear();
   }
 
   #onExit(): void {
@@ -153,11 +159,7 @@ export class HostLink {
     this.#ended = true;
     this.#pipe.close();
     this.#decoder.wipe();
-    for (const waiting of this.#waiting.values()) {
-      clearTimeout(waiting.timer);
-      waiting.reject(this.#crashed());
-    }
-    this.#waiting.clear();
+    this.#rejectAll(this.#crashed());
     this.#options.onExit();
   }
 

@@ -7,9 +7,16 @@ import { spkiFromRaw } from '../../src/crypto/public-key.js';
 import { Verifier } from '../../src/crypto/verify.js';
 import { SshReader, SshWriter } from '../../src/encoding/ssh-wire.js';
 import { buildSignedData } from '../../src/formats/sshsig.js';
-import type { DemoAgent } from '../support/demo-agent.js';
+import { runProgram, type DemoAgent } from '../support/demo-agent.js';
 import { userauthBytes } from '../support/signable-bytes.js';
-import { signBody, SSH, SshDoorClient, sshSocketOf, startSshDoor } from '../support/ssh-door.js';
+import {
+  signBody,
+  SSH,
+  SshDoorClient,
+  sshEnvironment,
+  sshSocketOf,
+  startSshDoor,
+} from '../support/ssh-door.js';
 
 const FAILED = Buffer.of(SSH.failure);
 const FILE = buildSignedData({ namespace: 'file', hashAlgorithm: 'sha512', hash: Buffer.alloc(64, 1) });
@@ -270,6 +277,19 @@ describe('a passphrase on the door', () => {
     expect(await after.ask(lockBody(SSH.unlock, 'correct horse'))).toEqual(Buffer.of(SSH.success));
     expect(isSignature(await after.ask(signBody(blob, FILE)))).toBe(true);
   });
+});
+
+it('is gone with the agent: its clients end at once, and say so', async () => {
+  using client = open();
+  await client.identities();
+  await agent.stop();
+  expect(await client.next()).toBeUndefined();
+  const listed = await runProgram('ssh-add', ['-l'], { environment: sshEnvironment(agent) });
+  expect([listed.status, listed.stderr]).toEqual([2, expect.stringMatching(/connect|communicat|open/i)]);
+  await agent.start();
+  await agent.unlock();
+  using again = open();
+  expect(isSignature(await again.ask(signBody(blob, FILE)))).toBe(true);
 });
 
 async function frontPid(): Promise<number> {

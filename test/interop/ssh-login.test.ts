@@ -6,11 +6,21 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { userInfo } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildSignedData } from '../../src/formats/sshsig.js';
 import { runProgram, type CommandResult, type DemoAgent } from '../support/demo-agent.js';
 import { freePort } from '../support/free-port.js';
-import { sshEnvironment, startSshDoor } from '../support/ssh-door.js';
+import {
+  signBody,
+  SSH,
+  SshDoorClient,
+  sshEnvironment,
+  sshSocketOf,
+  startSshDoor,
+} from '../support/ssh-door.js';
 
 const SSHD = '/usr/sbin/sshd';
+/** Flag of a sign request. */
+const RSA_SHA256 = 2;
 const ON_TOKEN = ['acme/app#ssh~ecdsa-p384', 'acme/app#ssh~rsa-3072'] as const;
 /** Two derived keys, two that live on the token. */
 const TYPES = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ssh-rsa'] as const;
@@ -114,6 +124,23 @@ it.each(['ssh-ed25519', 'ecdsa-sha2-nistp256', 'rsa-sha2-512'])(
     expect(result.stderr).not.toContain('ssh_agent_bind_hostkey');
   },
 );
+
+it('never signs with SHA-1, and the refusal is on record', async () => {
+  using client = new SshDoorClient(sshSocketOf(agent));
+  const blob = (await client.identities()).get('acme/app#ssh~rsa-3072') ?? Buffer.alloc(0);
+  const data = buildSignedData({ namespace: 'file', hashAlgorithm: 'sha512', hash: Buffer.alloc(64, 1) });
+  expect((await client.ask(signBody(blob, data, RSA_SHA256)))?.[0]).toBe(SSH.signature);
+  expect(await client.ask(signBody(blob, data, 0))).toEqual(Buffer.of(SSH.failure));
+  const { records } = JSON.parse(await agent.must(['audit', 'show', '--json'])) as {
+    readonly records: readonly object[];
+  };
+  expect(records.at(-1)).toMatchObject({
+    type: 'refuse',
+    key: 'acme/app#ssh~rsa-3072',
+    kind: 'sshsig:file',
+    message: expect.stringContaining('SHA-1') as unknown,
+  });
+});
 
 it('says in the log who logged in where', async () => {
   await login([], 'true');

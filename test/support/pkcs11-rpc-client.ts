@@ -6,6 +6,9 @@ const HANDSHAKE = Buffer.from('PRIVATE-GNOME-KEYRING-PKCS11-PROTOCOL-V-1', 'lati
 const NULL_POINTER = 0xffffffff;
 const CKF_SERIAL_SESSION = 4;
 const CKU_USER = 1;
+const CKA_CLASS = 0;
+const CKA_LABEL = 3;
+const CKO_PRIVATE_KEY = 3;
 
 /** The call came to something else than CKR_OK. */
 export class ReturnValue extends Error {
@@ -102,6 +105,18 @@ export class Pkcs11RpcClient {
     const answer = await this.call('FindObjects', (args) => args.ulong(session).u32(64));
     await this.call('FindObjectsFinal', (args) => args.ulong(session));
     return answer.numbers();
+  }
+
+  /** Handle of the private key with this label, 0 where there is none. */
+  async findKey(session: number, label: string): Promise<number> {
+    const value = Buffer.from(label, 'utf8');
+    await this.call('FindObjectsInit', (args) => {
+      args.ulong(session).u32(2).u32(CKA_CLASS).byte(1).u32(8).ulong(CKO_PRIVATE_KEY);
+      return args.u32(CKA_LABEL).byte(1).u32(value.length).string(value);
+    });
+    const answer = await this.call('FindObjects', (args) => args.ulong(session).u32(1));
+    await this.call('FindObjectsFinal', (args) => args.ulong(session));
+    return answer.numbers()[0] ?? 0;
   }
 
   /** One attribute with `room` bytes for it, as it came: validity, length and value on the wire, return value. */

@@ -68,5 +68,6 @@ const EXACT: ReadonlyMap<ErrorCode, number> = new Map<ErrorCode, number>([
   ['token.removed', CKR.TOKEN_NOT_PRESENT],
   ['limits.cancelled', CKR.FUNCTION_CANCELED],
   ['limits.deadline', CKR.FUNCTION_CANCELED],
+  ['token.timeout', CKR.FUNCTION_CANCELED],
   ['limits.queue', CKR.DEVICE_MEMORY],
 ]);
