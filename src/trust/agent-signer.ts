@@ -41,18 +41,30 @@ export class AgentSigner implements RoleSigner {
     return requireRoleKey(key);
   }
 
+  async retired(name: string): Promise<readonly string[]> {
+    const { keys } = await this.#client.call('keys.list', { all: true });
+    const earlier = keys.filter((key) => key.state !== 'active' && key.name.startsWith(`${name}@`));
+    return earlier.flatMap((key) => toRoleKey(key)?.canonicalId ?? []);
+  }
+
   async sign(orders: readonly SigningOrder[]): Promise<readonly Buffer[]> {
     if (orders.length === 0) return [];
     const signed = await signStatements(this.#client, orders, this.#timeoutMs);
     return signed.map(({ signature }) => signature);
   }
 
-  versionsSigned(_repository: string): Promise<ReadonlyMap<string, number>> {
-    return Promise.resolve(new Map());
+  async versionsSigned(repository: string): Promise<ReadonlyMap<string, number>> {
+    const { entries } = await this.#client.call('guard.show', { repository });
+    return new Map(
+      entries.map(({ role, signed, published }) => [
+        role,
+        Math.max(signed?.version ?? 0, published?.version ?? 0),
+      ]),
+    );
   }
 
-  notePublished(_repository: string, _versions: readonly PublishedVersion[]): Promise<void> {
-    return Promise.resolve();
+  async notePublished(repository: string, versions: readonly PublishedVersion[]): Promise<void> {
+    await Promise.all(versions.map((one) => this.#client.call('guard.published', { repository, ...one })));
   }
 }
 

@@ -107,9 +107,11 @@ export function documentHash({ signedBytes }: Pick<PendingDocument, 'signedBytes
 
 /** Old keys agree to the new root, the new ones to being it. */
 function pendingRoot(draft: Draft, facts: PublicationFacts): PendingDocument {
-  const version = (draft.base?.root.document.version ?? 0) + 1;
-  const expires = expiry(facts, facts.lifetimes.root);
   const before = draft.base?.root.document;
+  const signed = facts.versionsSigned.get('root') ?? 0;
+  // Servers take 1 or 2 as the first: enough for a second beginning after the repository was deleted.
+  const version = before === undefined ? Math.min(signed + 1, 2) : before.version + 1;
+  const expires = expiry(facts, facts.lifetimes.root);
   const members = [
     draft.membersOf('root'),
     ...(before === undefined ? [] : [{ ...before.roles.root, keys: before.keys }]),

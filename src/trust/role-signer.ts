@@ -36,6 +36,8 @@ export interface RoleSigner {
   derive(name: string): Promise<RoleKey>;
   /** The next key in the place of this one, which then no longer signs. */
   rotate(name: string): Promise<RoleKey>;
+  /** Canonical ids of what keys of that name were before. */
+  retired(name: string): Promise<readonly string[]>;
   /** Signs all or none; in the order of the orders. Raw r||s for ECDSA. */
   sign(orders: readonly SigningOrder[]): Promise<readonly Buffer[]>;
   /** Highest version per role that was signed and that nobody has seen published. */

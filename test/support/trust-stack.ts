@@ -1,6 +1,5 @@
 /** What tests of publishing need: the real notary-server with its signer, and an agent whose trust commands know it. */
-import { readFileSync } from 'node:fs';
-import { DemoAgent, startDemoAgent, type CommandResult } from './demo-agent.js';
+import { startDemoAgent, type CommandResult, type DemoAgent } from './demo-agent.js';
 import { NotaryServer } from './notary-server.js';
 import { NotarySigner } from './notary-signer.js';
 import { TestAuthority } from './test-authority.js';

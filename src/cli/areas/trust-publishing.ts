@@ -3,6 +3,7 @@ import type { ArgumentSpec, CommandSpec, OptionSpec } from '../command.js';
 import { TRUST_OPTION_SPECS } from './trust-options.js';
 
 const REPOSITORY: ArgumentSpec = { name: '<repository>', summary: 'for example registry.example/acme/app' };
+const SIGNER: ArgumentSpec = { name: '<name>', summary: 'the signer, for example alice' };
 const AS: OptionSpec = {
   flags: '--as <name>',
   summary: 'signer to sign as (default: TOUCHSTONE_TRUST_SIGNER); not needed where there is only one',
@@ -86,5 +87,101 @@ export const TRUST_PUBLISHING_COMMANDS: readonly CommandSpec[] = [
     options: [ROOT_KEY, { flags: '--renew', summary: 'make a new certificate' }, DAYS, ...TRUST_OPTION_SPECS],
     examples: ['touchstone trust root-cert registry.example/acme/app > root.pem'],
     load: async () => (await import('../commands/trust-root-cert.js')).trustRootCert,
+  },
+  {
+    path: ['trust', 'witness'],
+    summary: 'sign roles again with what stands in them',
+    arguments: [REPOSITORY, { name: '<role...>', summary: 'targets, or targets/NAME' }],
+    options: [DAYS, ...TRUST_OPTION_SPECS],
+    examples: ['touchstone trust witness registry.example/acme/app targets/releases'],
+    load: async () => (await import('../commands/trust-witness.js')).trustWitness,
+  },
+  {
+    path: ['trust', 'heal'],
+    summary: 'renew what has expired, also where stock tools no longer can',
+    arguments: [REPOSITORY],
+    options: [
+      { flags: '--within <days>', summary: 'also what expires within so many days' },
+      AS,
+      DAYS,
+      ...TRUST_OPTION_SPECS,
+    ],
+    examples: ['touchstone trust heal registry.example/acme/app --within 30'],
+    load: async () => (await import('../commands/trust-heal.js')).trustHeal,
+  },
+  {
+    path: ['trust', 'reset'],
+    summary: 'drop a publish that was interrupted; without this, the next command ends it',
+    arguments: [REPOSITORY],
+    options: TRUST_OPTION_SPECS,
+    examples: ['touchstone trust reset registry.example/acme/app'],
+    load: async () => (await import('../commands/trust-reset.js')).trustReset,
+  },
+  {
+    path: ['trust', 'delete'],
+    summary: 'delete everything that the server has of a repository',
+    arguments: [REPOSITORY],
+    options: [{ flags: '--confirm <repository>', summary: 'the name once more' }, ...TRUST_OPTION_SPECS],
+    examples: ['touchstone trust delete registry.example/acme/old --confirm registry.example/acme/old'],
+    load: async () => (await import('../commands/trust-delete.js')).trustDelete,
+  },
+  {
+    path: ['trust', 'key', 'rotate'],
+    summary: 'give a role a new key: root, targets, snapshot, timestamp or targets/NAME',
+    arguments: [REPOSITORY, { name: '<role>', summary: 'the role' }],
+    options: [
+      ROOT_KEY,
+      { flags: '--threshold <number>', summary: 'root: how many keys have to sign from now on' },
+      { flags: '--renew', summary: 'root: new certificates for the same keys' },
+      { flags: '--server-snapshot', summary: 'snapshot: the server keeps the key from now on' },
+      { flags: '--client-snapshot', summary: 'snapshot: the key is a leaf of yours from now on' },
+      DAYS,
+      ...TRUST_OPTION_SPECS,
+    ],
+    examples: [
+      'touchstone trust key rotate registry.example/acme/app targets',
+      'touchstone trust key rotate registry.example/acme/app root --root-key registry.example/acme/app#root:1',
+    ],
+    load: async () => (await import('../commands/trust-key-rotate.js')).trustKeyRotate,
+  },
+  {
+    path: ['trust', 'signer', 'add'],
+    summary: 'take in a signer: a role of the own name, and the right to release',
+    arguments: [REPOSITORY, SIGNER],
+    options: [
+      {
+        flags: '--key <file>',
+        summary: 'public key or certificate, PEM (default: a leaf of this agent); may be repeated',
+        kind: 'list',
+      },
+      {
+        flags: '--release-key <file>',
+        summary: 'key that the signer releases with (default: that of --key); may be repeated',
+        kind: 'list',
+      },
+      DAYS,
+      ...TRUST_OPTION_SPECS,
+    ],
+    examples: [
+      'touchstone trust signer add registry.example/acme/app alice',
+      'touchstone trust signer add registry.example/acme/app bob --key bob.pub',
+    ],
+    load: async () => (await import('../commands/trust-signer-add.js')).trustSignerAdd,
+  },
+  {
+    path: ['trust', 'signer', 'remove'],
+    summary: 'let a signer go: role, keys, and the signature left on releases',
+    arguments: [REPOSITORY, SIGNER],
+    options: [DAYS, ...TRUST_OPTION_SPECS],
+    examples: ['touchstone trust signer remove registry.example/acme/app bob'],
+    load: async () => (await import('../commands/trust-signer-remove.js')).trustSignerRemove,
+  },
+  {
+    path: ['trust', 'signer', 'list'],
+    summary: 'show who signs for a repository',
+    arguments: [REPOSITORY],
+    options: TRUST_OPTION_SPECS,
+    examples: ['touchstone trust signer list registry.example/acme/app'],
+    load: async () => (await import('../commands/trust-signer-list.js')).trustSignerList,
   },
 ];

@@ -1,0 +1,24 @@
+/** `touchstone trust heal REPOSITORY`: signs anew what has expired, which stock tools cannot, or what soon will. */
+import { daysFromNow, planHeal } from '../../trust/renewal.js';
+import { parseTrustReference } from '../../trust/repository-name.js';
+import { signerRole } from '../../trust/reach.js';
+import type { CommandResult, Invocation } from '../command.js';
+import type { CliContext } from '../context.js';
+import { publishedResult, signerName, withPublisher } from '../trust-publishing.js';
+
+const MAX_DAYS = 10_950;
+
+/** Renews within reach, and says what others have to renew. */
+export async function trustHeal(context: CliContext, { options, args }: Invocation): Promise<CommandResult> {
+  const { repository } = parseTrustReference(args[0] ?? '');
+  const within = options.integer('within', { min: 0, max: MAX_DAYS }) ?? 0;
+  const signer = signerName(context, options);
+  const roles = signer === undefined ? [] : [signerRole(signer)];
+  const needs = { roles, tolerateExpired: true };
+  return withPublisher(context, options, repository, needs, async ({ publisher }) => {
+    const published = await publisher.publish('heal', (input) =>
+      planHeal(input, daysFromNow(within, Date.now())),
+    );
+    return publishedResult(context, published, `${repository} is renewed`);
+  });
+}

@@ -1,0 +1,70 @@
+/** Signing again what stands there: because it is about to expire, has expired, or lacks signatures. */
+import { AgentError } from '../errors/agent-error.js';
+import { Draft, type PublishedState } from './draft.js';
+import type { PlanInput } from './publisher.js';
+import { isWithinReach } from './reach.js';
+
+const DAY_MS = 86_400_000;
+const SHOWN_TAGS = 20;
+
+/**
+ * Signs roles anew, with what is in them. What too few keys have signed is adopted: the person who asks vouches for it.
+ * @throws AgentError `notary.missing`, `notary.role`
+ */
+export function planWitness({ base }: PlanInput, roles: readonly string[]): Draft {
+  if (base === undefined) throw new AgentError('notary.missing');
+  const draft = new Draft(base);
+  for (const role of roles) {
+    if (role !== 'targets' && !role.startsWith('targets/')) {
+      throw new AgentError('usage.invalid', {
+        message: `${role}: targets and the roles below it are witnessed`,
+      });
+    }
+    draft.membersOf(role);
+    const doubtful = draft.targetsOf(role) === undefined ? draft.underSigned(role) : undefined;
+    if (doubtful === undefined) draft.edit(role, (document) => document);
+    else {
+      draft.edit(role, () => doubtful);
+      const tags = [...doubtful.targets].map(([name, { hashes }]) => `${name} sha256:${hashes.sha256}`);
+      draft.note(`${role} vouches for ${tags.slice(0, SHOWN_TAGS).join(', ')}`);
+    }
+  }
+  return draft;
+}
+
+/**
+ * Signs anew whatever expires before `untilMs` and is within reach; says what is not.
+ * @throws AgentError `notary.missing`
+ */
+export function planHeal({ base, keys }: PlanInput, untilMs: number): Draft {
+  if (base === undefined) throw new AgentError('notary.missing');
+  const draft = new Draft(base);
+  const due = rolesDue(base, untilMs);
+  for (const role of due) {
+    // Every publish brings a snapshot of ours; the server renews its own.
+    if (role === 'timestamp') continue;
+    const signed = role === 'snapshot' ? 'targets' : role;
+    if (!isWithinReach(draft, signed, keys))
+      draft.note(`${role} expires, and no key of ${signed} is within reach`);
+    else if (signed === 'root') draft.setRoot(draft.root);
+    else draft.edit(signed, (document) => document);
+  }
+  return draft;
+}
+
+function rolesDue(base: PublishedState, untilMs: number): readonly string[] {
+  const expired = [...base.faults].flatMap(([role, fault]) => (fault.problem === 'expired' ? [role] : []));
+  const all = [
+    ['root', base.root.document] as const,
+    ['targets', base.targets.document] as const,
+    ['snapshot', base.snapshot.document] as const,
+    ...[...base.delegations].map(([role, { document }]) => [role, document] as const),
+  ];
+  const due = all.filter(([, { expires }]) => Date.parse(expires) <= untilMs).map(([role]) => role);
+  return [...new Set([...due, ...expired])];
+}
+
+/** The moment `days` from now, milliseconds since 1970. */
+export function daysFromNow(days: number, nowMs: number): number {
+  return nowMs + days * DAY_MS;
+}

@@ -1,0 +1,88 @@
+/**
+ * Taking a signer in and letting one go. A signer has a role of the own name, `targets/alice`, and releases through `targets/releases`.
+ * With the first signer the tags of `targets` move there: a tag that stands in both places is rolled back by the next signer who reaches
+ * only one of them. The owner's own leaf is a member of `targets/releases`, so that it never hangs on somebody who leaves.
+ */
+import { AgentError } from '../errors/agent-error.js';
+import { canonicalKeyId, type NotaryKey } from '../formats/notary1/key.js';
+import { memberIds, withMembers, withoutMembers, withoutRole } from './delegation-changes.js';
+import { Draft } from './draft.js';
+import type { PlanInput } from './publisher.js';
+import { RELEASES } from '../formats/notary1/role-name.js';
+import { isWithinReach, signerRole } from './reach.js';
+import type { RoleKey } from './role-signer.js';
+
+export interface NewSigner {
+  /** `alice` */
+  readonly name: string;
+  /** Keys that sign as this person. */
+  readonly keys: readonly NotaryKey[];
+  /** Keys with which the person releases. Those that are not the owner's are listed in both roles, so that they leave with the person. */
+  readonly releaseKeys: readonly NotaryKey[];
+}
+
+/**
+ * Adds a signer, or keys to one.
+ * @param owner the owner's leaf for `targets/releases`
+ * @throws AgentError `notary.missing`, `usage.invalid`
+ */
+export function planSignerAdd({ base, keys }: PlanInput, signer: NewSigner, owner: RoleKey): Draft {
+  if (base === undefined) throw new AgentError('notary.missing');
+  const draft = new Draft(base);
+  const role = signerRole(signer.name);
+  const foreign = signer.releaseKeys.filter((key) => canonicalKeyId(key) !== owner.canonicalId);
+  draft.edit('targets', (document) => {
+    const named = withMembers(document, role, [...signer.keys, ...foreign]);
+    return withMembers(named, RELEASES, [owner.key, ...signer.releaseKeys]);
+  });
+  gatherReleases(draft, [...keys, owner]);
+  return draft;
+}
+
+/**
+ * Removes a signer: the role, its keys in `targets/releases`, and the signature that those keys may have left there.
+ * @throws AgentError `notary.missing`, `notary.role`
+ */
+export function planSignerRemove({ base, keys }: PlanInput, name: string, owner: RoleKey): Draft {
+  if (base === undefined) throw new AgentError('notary.missing');
+  const draft = new Draft(base);
+  const role = signerRole(name);
+  draft.membersOf(role);
+  const targets = base.targets.document;
+  const others = targets.delegations.roles.filter((one) => one.name !== role && one.name !== RELEASES);
+  const staying = new Set(others.flatMap((one) => memberIds(targets, one.name)));
+  const leaving = new Set(memberIds(targets, role).filter((id) => !staying.has(id)));
+  const approved = draft.targetsOf(role)?.targets ?? new Map<string, never>();
+  draft.edit('targets', (document) => {
+    const without = withoutMembers(withoutRole(document, role), RELEASES, leaving);
+    return draft.hasRole(RELEASES) ? withMembers(without, RELEASES, [owner.key]) : without;
+  });
+  draft.drop(role);
+  if (draft.hasRole(RELEASES)) gatherReleases(draft, [...keys, owner]);
+  noteStillReleased(draft, name, [...approved.keys()]);
+  return draft;
+}
+
+/** Signs `targets/releases` anew with everything that is released, and leaves nothing of it in `targets`. */
+function gatherReleases(draft: Draft, keys: readonly RoleKey[]): void {
+  if (!isWithinReach(draft, RELEASES, keys)) {
+    throw new AgentError('notary.keys', { message: `${RELEASES}: more than one of its keys has to sign` });
+  }
+  const doubtful = draft.underSigned(RELEASES);
+  if (doubtful !== undefined)
+    draft.note(`${RELEASES} was not signed by enough of its keys; what stood in it is dropped`);
+  const inTargets = draft.targetsOf('targets')?.targets ?? new Map<string, never>();
+  draft.edit(RELEASES, (document) => ({
+    ...document,
+    targets: new Map([...inTargets, ...document.targets]),
+  }));
+  if (inTargets.size === 0) return;
+  draft.edit('targets', (document) => ({ ...document, targets: new Map() }));
+  draft.note(`tags of targets stand in ${RELEASES} now`);
+}
+
+function noteStillReleased(draft: Draft, name: string, tags: readonly string[]): void {
+  const released = draft.targetsOf(RELEASES)?.targets;
+  const still = tags.filter((tag) => released?.has(tag) === true);
+  if (still.length > 0) draft.note(`still released, and no longer signed by ${name}: ${still.join(', ')}`);
+}
