@@ -5,6 +5,7 @@
 import { createECDH, createHash, verify } from 'node:crypto';
 import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { TempFolder } from '../support/temp-folder.js';
@@ -184,6 +185,15 @@ describe('the PIN', () => {
     ]);
   });
 
+  it('can be blocked by a try that the driver calls merely wrong, where the card says 63C0', async () => {
+    await using desk = await YubiKeyDesk.start([new YubiKey({ lastWrongTry: 'none-left' })]);
+    await using driver = await Ykcs11Process.start(desk);
+    await driver.call('open');
+    const said = [];
+    for (let attempt = 0; attempt < 4; attempt += 1) said.push((await driver.call('login', '999999')).rv);
+    expect(said).toEqual(['CKR_PIN_INCORRECT', 'CKR_PIN_INCORRECT', 'CKR_PIN_INCORRECT', 'CKR_PIN_LOCKED']);
+  });
+
   it('flags tell what this process saw, not what the card knows', async () => {
     await using desk = await YubiKeyDesk.start([card()]);
     await using driver = await Ykcs11Process.start(desk);
@@ -260,7 +270,7 @@ describe('touch', () => {
     await desk.key.touch.wanted();
     let isListed = false;
     const listing = other.call('slots').then(() => (isListed = true));
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await delay(300);
     expect([isListed, desk.key.touch.isWanted]).toEqual([false, true]);
     desk.key.touch.give();
     expect(await signing).toBe('CKR_OK');
@@ -308,6 +318,38 @@ describe('removal', () => {
     expect((await driver.call('token')).value).toMatchObject({ serial: '99', label: 'YubiKey PIV #99' });
     expect(await sign(driver, ID_9A)).not.toBe('CKR_OK');
     expect(other.counters.pinAttempts).toBe(0);
+  });
+
+  it('at any moment, forty times, never costs a try or more than the way back', async () => {
+    await using desk = await YubiKeyDesk.start([card()]);
+    await using driver = await loggedIn(desk);
+    const { key } = desk;
+    let logins = 1;
+    const over = new AbortController();
+    const load = (async () => {
+      while (!over.signal.aborted) {
+        if ((await sign(driver, ID_9A)) === 'CKR_OK') continue;
+        if ((await driver.call('slots')).value !== 1) continue;
+        await driver.call('closeAll');
+        await driver.call('open');
+        await driver.call('login', PIN);
+        logins += 1;
+      }
+    })();
+    for (let cycle = 0; cycle < 40; cycle += 1) {
+      await delay((cycle * 17) % 41);
+      desk.reader.remove();
+      await delay((cycle * 7) % 23);
+      desk.reader.insert(key);
+    }
+    await desk.reader.powered();
+    over.abort();
+    await load;
+    expect(await recover(desk, driver)).toEqual(['CKR_OK', 'CKR_OK', 'CKR_OK']);
+    expect(await sign(driver, ID_9A)).toBe('CKR_OK');
+    expect(key.counters.wrongPins).toBe(0);
+    // Ours, and not one more by the driver.
+    expect(key.counters.pinAttempts).toBeLessThanOrEqual(logins + 1);
   });
 
   it('of pcscd is healed the same way', async () => {

@@ -285,6 +285,11 @@ describe('yubico-piv-tool', () => {
     );
   });
 
+  it('cannot administer a fresh card of firmware 5.7', async () => {
+    await start('5.7.1');
+    expect(await tool('-a', 'generate', '-s', '9a', '-A', 'ECCP256')).toContain('Failed authentication');
+  });
+
   it('imports a key, sets the tries and resets a blocked card', async () => {
     const file = folder.join('key.pem');
     await run('openssl', [
