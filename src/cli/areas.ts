@@ -27,13 +27,10 @@ const gitKey = async (): Promise<readonly CommandSpec[]> =>
   (await import('./areas/integrate.js')).GIT_KEY_COMMANDS;
 const gateway = async (): Promise<readonly CommandSpec[]> =>
   (await import('./areas/gateway.js')).GATEWAY_COMMANDS;
-const trust = async (): Promise<readonly CommandSpec[]> => {
-  const [reading, publishing] = await Promise.all([
-    import('./areas/trust.js'),
-    import('./areas/trust-publishing.js'),
-  ]);
-  return [...reading.TRUST_READING_COMMANDS, ...publishing.TRUST_PUBLISHING_COMMANDS];
-};
+const trust = async (): Promise<readonly CommandSpec[]> => [
+  ...(await import('./areas/trust.js')).TRUST_READING_COMMANDS,
+  ...(await import('./areas/trust-publishing.js')).TRUST_PUBLISHING_COMMANDS,
+];
 
 export const AREAS: readonly Area[] = [
   { word: 'init', summary: 'write the first configuration and policy', load: system },

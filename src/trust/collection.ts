@@ -93,3 +93,12 @@ export function signersOfRole(collection: Collection, role: string): readonly st
     return key === undefined ? [] : [canonicalKeyId(key)];
   });
 }
+
+/** Canonical id of a key, undefined for one that cannot be read: it signs nothing, and hides nothing else. */
+export function bareIdOf(key: NotaryKey): string | undefined {
+  try {
+    return canonicalKeyId(key);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,7 +1,7 @@
 /** A repository as `docker trust inspect` prints it, field by field. */
-import { canonicalKeyId } from '../formats/notary1/key.js';
+import type { NotaryKey } from '../formats/notary1/key.js';
 import { isSigner, RELEASING, signerName } from './approvals.js';
-import { grantOf, visibleTargets, type Collection } from './collection.js';
+import { bareIdOf, grantOf, visibleTargets, type Collection } from './collection.js';
 
 /** What docker shows for a tag that is in no signer's delegation. */
 const NO_SIGNER = 'Repo Admin';
@@ -70,13 +70,14 @@ function signersOf(collection: Collection, tag: string, sha256: string): readonl
 }
 
 /** Canonical ids of the keys that may sign for a delegation. */
-export function keysOf(collection: Collection, role: string): readonly string[] {
+function keysOf(collection: Collection, role: string): readonly string[] {
   const grant = grantOf(collection, role);
   return grant?.role.keyids.flatMap((id) => canonicalIdOf(grant.keys.get(id))) ?? [];
 }
 
-function canonicalIdOf(key: Parameters<typeof canonicalKeyId>[0] | undefined): readonly string[] {
-  return key === undefined ? [] : [canonicalKeyId(key)];
+function canonicalIdOf(key: NotaryKey | undefined): readonly string[] {
+  const id = key === undefined ? undefined : bareIdOf(key);
+  return id === undefined ? [] : [id];
 }
 
 function entry(ID: string): { readonly ID: string } {

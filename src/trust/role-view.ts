@@ -1,9 +1,9 @@
 /** Every role of a repository in one list: version, date, keys, and which of them signed. */
 import type { RoleKeys } from '../formats/notary1/document.js';
-import { canonicalKeyId, type NotaryKey, type NotaryKeyType } from '../formats/notary1/key.js';
+import type { NotaryKey, NotaryKeyType } from '../formats/notary1/key.js';
 import type { SignedDocument } from '../formats/notary1/reader.js';
 import { signersOf } from '../formats/notary1/signature.js';
-import { grantOf, type Collection, type DelegationFault } from './collection.js';
+import { bareIdOf, grantOf, type Collection, type DelegationFault } from './collection.js';
 
 export interface RoleKeyView {
   /** Of the key as the metadata holds it. */
@@ -69,7 +69,7 @@ function viewOf(
     keys: keyids.flatMap((id) => {
       const key = keys.get(id);
       if (key === undefined) return [];
-      return [{ id, canonicalId: canonicalKeyId(key), type: key.keytype, signed: signers.includes(id) }];
+      return [{ id, canonicalId: bareIdOf(key) ?? id, type: key.keytype, signed: signers.includes(id) }];
     }),
     paths: undefined,
     problem: undefined,

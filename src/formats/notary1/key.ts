@@ -12,6 +12,8 @@ import { splitCertificates } from './certificate-chain.js';
 
 export const KEY_TYPES = ['ecdsa', 'ecdsa-x509', 'rsa', 'rsa-x509', 'ed25519'] as const;
 
+const MIN_RSA_BITS = 2048;
+
 export type NotaryKeyType = (typeof KEY_TYPES)[number];
 
 export interface NotaryKey {
@@ -62,12 +64,14 @@ export function notarySpki(key: NotaryKey): Buffer {
   return publicKeyOf(key).export({ format: 'der', type: 'spki' });
 }
 
-/** @throws AgentError `notary.document` when there is no usable key inside */
+/** @throws AgentError `notary.document` when there is no usable key inside; RSA has 2048 bits or more */
 export function publicKeyOf(key: NotaryKey): KeyObject {
   const bytes = decodeBase64(key.public, 'reading a key', 'notary.document');
   try {
     const made = isCertified(key) ? leafOf(bytes).publicKey : importBare(key.keytype, bytes);
-    if (made.asymmetricKeyType === ASYMMETRIC_TYPES[key.keytype]) return made;
+    const { modulusLength = MIN_RSA_BITS } = made.asymmetricKeyDetails ?? {};
+    if (made.asymmetricKeyType === ASYMMETRIC_TYPES[key.keytype] && modulusLength >= MIN_RSA_BITS)
+      return made;
   } catch (cause) {
     if (cause instanceof AgentError) throw cause;
   }
