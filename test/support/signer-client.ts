@@ -15,7 +15,7 @@ export class SignerClient implements Disposable {
   readonly #session: Http2SessionManager;
 
   /** @param identity certificate to show; none when left out */
-  constructor(port: number, authority: TestAuthority, identity?: KeyPairFiles) {
+  constructor(port: number, authority: Pick<TestAuthority, 'certificate'>, identity?: KeyPairFiles) {
     const baseUrl = `https://localhost:${port}`;
     const shown =
       identity === undefined
