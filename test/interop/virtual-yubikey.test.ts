@@ -1,6 +1,7 @@
 /** The virtual YubiKey through the real pcscd: what PC/SC itself and the vendor's yubico-piv-tool make of it. */
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { constants, createHash, createPublicKey, publicDecrypt, verify } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isRunning } from '../support/process-tree.js';
@@ -285,9 +286,33 @@ describe('yubico-piv-tool', () => {
     );
   });
 
+  it('prepares a card that OpenSC signs with too', async () => {
+    const [pem, input, output] = [folder.join('9c.pem'), folder.join('digest'), folder.join('signature')];
+    await tool('-a', 'generate', '-s', '9c', '-A', 'ECCP256');
+    writeFileSync(pem, await tool('-a', 'attest', '-s', '9c'));
+    await tool('-a', 'set-chuid');
+    await tool('-a', 'import-certificate', '-s', '9c', '-i', pem);
+    writeFileSync(input, createHash('sha256').update('message').digest());
+    const words = ['--login', '--pin', '123456', '--sign', '-m', 'ECDSA', '--id', '02', '-f', 'openssl'];
+    await run('pkcs11-tool', [...words, '-i', input, '-o', output], { env: desk.environment });
+    const { publicKey } = desk.key.state.storedKey(0x9c).key;
+    expect(verify('sha256', Buffer.from('message'), publicKey, readFileSync(output))).toBe(true);
+  });
+
   it('cannot administer a fresh card of firmware 5.7', async () => {
     await start('5.7.1');
     expect(await tool('-a', 'generate', '-s', '9a', '-A', 'ECCP256')).toContain('Failed authentication');
+  });
+
+  it('imports an RSA key', async () => {
+    const file = folder.join('rsa.pem');
+    await run('openssl', ['genpkey', '-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048', '-out', file]);
+    expect(await tool('-a', 'import-key', '-s', '9a', '-i', file)).toContain('Successfully imported');
+    const { key } = desk.key.state.storedKey(0x9a);
+    expect(key.publicKey.equals(createPublicKey(readFileSync(file)))).toBe(true);
+    const block = Buffer.concat([Buffer.from([0, 2]), Buffer.alloc(254, 0x5a)]);
+    const opened = publicDecrypt({ key: key.publicKey, padding: constants.RSA_NO_PADDING }, key.sign(block));
+    expect(opened).toEqual(block);
   });
 
   it('imports a key, sets the tries and resets a blocked card', async () => {

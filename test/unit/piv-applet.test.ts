@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { INS } from '../support/virtual-yubikey/apdu.js';
 import { answerOf, BareApplet, bodyOf, reference, wordOf } from '../support/virtual-yubikey/bare-applet.js';
 import { proveManagement } from '../support/virtual-yubikey/management-dialogue.js';
+import { FACTORY_MANAGEMENT_KEY } from '../support/virtual-yubikey/management-key.js';
 import { FACTORY_PIN, FACTORY_PUK } from '../support/virtual-yubikey/piv-state.js';
 import { contentOf, tlv } from '../support/virtual-yubikey/tlv.js';
 
@@ -169,6 +170,25 @@ describe('management key', () => {
     expect(wordOf(card.send(INS.authenticate, 0x03, 0x9b, wrong))).toBe('6982');
     expect(wordOf(card.send(INS.authenticate, 0x08, 0x9b, tlv(0x7c, tlv(0x81))))).toBe('6a86');
     expect(wordOf(card.generate(0x9a, P256))).toBe('6982');
+  });
+
+  it('wants a touch to be proved where it was set so, and none to be asked', () => {
+    card.prove();
+    const data = Buffer.concat([Buffer.from([0x03, 0x9b, 24]), FACTORY_MANAGEMENT_KEY]);
+    expect(wordOf(card.send(INS.setManagementKey, 0xff, 0xfe, data))).toBe('9000');
+    expect(bodyOf(card.send(INS.getMetadata, 0, 0x9b)).toString('hex')).toBe('01010302020002050101');
+    card.applet.powerCycle();
+    card.selectPiv();
+    const exchange = (step: Buffer): Buffer => {
+      const outcome = card.outcome(INS.authenticate, 0x03, 0x9b, step);
+      return outcome.kind === 'touch' ? outcome.touched() : outcome.bytes;
+    };
+    expect(card.outcome(INS.authenticate, 0x03, 0x9b, tlv(0x7c, tlv(0x80))).kind).toBe('answer');
+    expect(card.outcome(INS.authenticate, 0x03, 0x9b, tlv(0x7c, tlv(0x82, Buffer.alloc(8)))).kind).toBe(
+      'touch',
+    );
+    proveManagement(exchange, 0x03);
+    expect(card.applet.state.isManagementProved).toBe(true);
   });
 
   it('is AES-192 on new firmware, and 3DES only on old', () => {
