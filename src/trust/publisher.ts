@@ -79,13 +79,16 @@ export class Publisher {
 
   /**
    * Publishes what the plan says.
-   * @param words for people who find it interrupted: `sign v1`
+   * @param words what it is for, whole: an interrupted publish of the same words is this one
    * @throws AgentError of plan, agent and server; `notary.conflict` when others win every time
    */
   async publish(words: string, plan: Plan): Promise<Published> {
     const { journal, server, deadline } = this.#parts;
     using _lock = await journal.lock(deadline);
-    const resumed = await this.#endEarlier();
+    const earlier = await this.#endEarlier();
+    // Asked for the same again: it is done.
+    if (earlier?.words === words) return { ...earlier, repository: server.repository, notes: [] };
+    const resumed = earlier?.words;
     for (let round = 1; ; round += 1) {
       try {
         const published = await this.#once(words, plan);
@@ -101,12 +104,6 @@ export class Publisher {
         await delay(randomInt(MAX_PAUSE_MS * round));
       }
     }
-  }
-
-  /** Ends what was begun and interrupted; answers its words. */
-  async resume(): Promise<string | undefined> {
-    using _lock = await this.#parts.journal.lock(this.#parts.deadline);
-    return await this.#endEarlier();
   }
 
   async #once(words: string, plan: Plan): Promise<Published> {
@@ -248,27 +245,29 @@ export class Publisher {
     }
   }
 
-  async #endEarlier(): Promise<string | undefined> {
+  async #endEarlier(): Promise<Ended | undefined> {
     const { journal, server, signer } = this.#parts;
     const pending = journal.read();
     if (pending === undefined) return undefined;
+    const { words } = pending;
     const base = await this.#read();
     const standing = standingOf(pending.documents, base, pending.replaces);
     if (standing === 'unpublished') {
       try {
-        await this.#finish(pending, snapshotView(pending, base));
-        return pending.words;
+        return { words, versions: await this.#finish(pending, snapshotView(pending, base)) };
       } catch (cause) {
         if (!isConflict(cause)) throw cause;
       }
     }
-    if (standing === 'published') {
-      await signer.notePublished(server.repository, pending.documents.map(versionFacts));
-    }
+    const versions = pending.documents.map(versionFacts);
+    if (standing === 'published') await signer.notePublished(server.repository, versions);
     journal.clear();
-    return standing === 'published' ? pending.words : undefined;
+    return standing === 'published' ? { words, versions } : undefined;
   }
 }
+
+/** An earlier publish that is published now. */
+type Ended = Pick<Published, 'versions'> & { readonly words: string };
 
 type SnapshotView = Pick<Draft, 'base' | 'dropped' | 'membersOf'>;
 

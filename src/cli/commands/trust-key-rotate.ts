@@ -26,7 +26,7 @@ export async function trustKeyRotate(
   const { repository } = parseTrustReference(name);
   return withPublisher(context, options, repository, { roles: [role] }, async (session) => {
     const plan = planFor(session, options, role);
-    const published = await session.publisher.publish(`rotate ${role}`, plan);
+    const published = await session.publisher.publish(wordsFor(options, role), plan);
     return publishedResult(context, published, `${role} of ${repository} has a new key`, { role });
   });
 }
@@ -52,6 +52,11 @@ function planFor(session: PublishingSession, options: OptionValues, role: string
         message: `there is no role ${JSON.stringify(role)}: root, targets, snapshot, timestamp or targets/NAME`,
       });
   }
+}
+
+function wordsFor(options: OptionValues, role: string): string {
+  const keeper = snapshotKeeper(options);
+  return ['rotate', role, ...options.list('root-key'), ...(keeper === undefined ? [] : [keeper])].join(' ');
 }
 
 function snapshotKeeper(options: OptionValues): 'server' | 'client' | undefined {

@@ -32,7 +32,8 @@ export async function trustSign(context: CliContext, { options, args }: Invocati
   const choice = { signer, roles: roles.length === 0 ? undefined : roles, leave: options.list('leave') };
   return withPublisher(context, options, repository, { roles: [...own, ...roles] }, async ({ publisher }) => {
     const names = changes.map(({ name }) => name).join(' ');
-    const published = await publisher.publish(`sign ${names}`, (input) => planTags(input, changes, choice));
+    const words = `sign ${changes.map(({ name, target }) => `${name}@sha256:${target?.hashes.sha256 ?? ''}`).join(' ')}`;
+    const published = await publisher.publish(words, (input) => planTags(input, changes, choice));
     const signed = changes.map(({ name, target }) => ({
       tag: name,
       digest: `sha256:${target?.hashes.sha256 ?? ''}`,
