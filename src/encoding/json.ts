@@ -9,6 +9,9 @@ import { syntaxErrorOffset } from './json-syntax.js';
 
 const MAX_DEPTH = 32;
 
+/** Not `includes`: the optimiser takes that for free to repeat, and searches the whole text again for every string in it. */
+const ESCAPE = /\\/;
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
@@ -54,7 +57,7 @@ interface Place {
 
 /** One pass over text that is known to be JSON: about 1 us for a request of 300 bytes. */
 function checkKeys(text: string, what: string, code: ErrorCode): void {
-  const hasEscapes = text.includes('\\');
+  const hasEscapes = ESCAPE.test(text);
   const open: KeySet[] = [];
   let offset = 0;
   while (offset < text.length) {
