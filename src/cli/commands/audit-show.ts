@@ -36,7 +36,8 @@ function factsOf(record: AuditFields): string {
   switch (record['type']) {
     case 'sign': {
       const summary = Array.isArray(record['summary']) ? record['summary'].map(text).join(' | ') : '';
-      return `${peer(record)} ${text(record['key'])} ${text(record['kind'])} rule ${text(record['rule'])}: ${summary}`;
+      const changes = documentChanges(record['document']);
+      return `${peer(record)} ${text(record['key'])} ${text(record['kind'])} rule ${text(record['rule'])}: ${summary}${changes}`;
     }
     case 'refuse':
       return `${peer(record)} ${text(record['key'])} ${text(record['kind'])} ${text(record['code'])}: ${text(record['message'])}`;
@@ -53,6 +54,19 @@ function factsOf(record: AuditFields): string {
     default:
       return '';
   }
+}
+
+/** What repository metadata changes, as far as the record names it. */
+function documentChanges(document: unknown): string {
+  if (typeof document !== 'object' || document === null) return '';
+  const { version, notStored, changed, changes } = document as AuditFields;
+  const named = Array.isArray(changes) ? changes.map(text) : [];
+  const more =
+    typeof changed === 'number' && changed > named.length ? [`${changed - named.length} more`] : [];
+  const replaced =
+    notStored === undefined ? [] : [`instead of sha256:${text(notStored)}, which was not stored`];
+  const parts = [...replaced, ...named, ...more];
+  return parts.length === 0 ? '' : ` | version ${text(version)}: ${parts.join(', ')}`;
 }
 
 function peer(record: AuditFields): string {
