@@ -125,7 +125,7 @@ function generate(algorithm: SoftwareAlgorithm): {
     case 'ed25519':
       return generateKeyPairSync('ed25519');
     case 'rsa':
-      return generateKeyPairSync('rsa', { modulusLength: 2048 });
+      return generateKeyPairSync('rsa', { modulusLength: 3072 });
     case 'short-rsa':
       return generateKeyPairSync('rsa', { modulusLength: 1024 });
   }
