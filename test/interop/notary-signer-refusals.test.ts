@@ -133,6 +133,20 @@ describe('keys', () => {
     expect(own).toEqual([`${wish.gun}#timestamp`, `${wish.gun}#timestamp~ed25519`]);
   });
 
+  it('are known to a gateway that has just started, which hands out the same ones', async () => {
+    const gun = 'registry.example/acme/restarted';
+    using client = new NotaryClient(server);
+    await managedRepository(client, gun);
+    const wish = { algorithm: 'ecdsa', gun, role: 'timestamp' };
+    const unused = await direct.keys.createKey(wish);
+    await using fresh = await NotaryGateway.start({ agent, authority });
+    using other = new SignerClient(fresh.port, authority, authority.client('other'));
+    const id = unused.keyInfo?.keyID?.ID ?? '';
+    expect(await other.keys.getKeyInfo({ ID: id })).toMatchObject({ publicKey: unused.publicKey });
+    expect((await other.keys.createKey(wish)).keyInfo).toEqual(unused.keyInfo);
+    expect((await keyNames()).filter((name) => name.startsWith(`${gun}#timestamp`))).toHaveLength(2);
+  });
+
   it('answer to their id after a rotation, until they are revoked', async () => {
     const gun = 'registry.example/acme/rotated';
     using client = new NotaryClient(server);
@@ -246,6 +260,20 @@ describe('the connection', () => {
 });
 
 describe('the program', () => {
+  it('is a process that nobody looks into, and keeps no environment it does not need', async () => {
+    const about = (name: string): string => readFileSync(`/proc/${gateway.pid}/${name}`, 'utf8');
+    expect(about('status')).toMatch(/^NoNewPrivs:\s+1$/m);
+    expect(about('limits')).toMatch(/^Max core file size\s+0\s+0/m);
+    const names = about('environ')
+      .split('\0')
+      .map((line) => line.split('=')[0]);
+    expect(names).toContain('TOUCHSTONE_SOCK');
+    expect(names).not.toContain('SOFTHSM2_CONF');
+    process.kill(gateway.pid, 'SIGUSR1');
+    expect((await direct.health.check({})).status).toBe(Serving.SERVING);
+    expect(gateway.tail()).not.toContain('Debugger listening');
+  });
+
   it('does not start with a key that others can read, or with files that are none', async () => {
     const files = authority.server('careless');
     const argv = [

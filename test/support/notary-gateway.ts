@@ -53,6 +53,11 @@ export class NotaryGateway implements AsyncDisposable {
     return lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
   }
 
+  /** Process id; the words in front of the command become the gateway itself. */
+  get pid(): number {
+    return this.#program.pid;
+  }
+
   tail(): string {
     return this.#program.tail();
   }
