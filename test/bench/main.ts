@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { diskSync } from './disk.js';
+import { compareDoors } from './doors.js';
 import { agentStart, signCommandRow } from './command.js';
 import { plainBench, type Bench, type Measurement, type Row } from './measurement.js';
 import { measureMemory } from './memory.js';
@@ -17,13 +18,16 @@ import { nodeStart } from './node-start.js';
 import { openSslSpeed } from './openssl-speed.js';
 import { judge, type Round } from './ratios.js';
 import { pkcs11 } from './pkcs11.js';
+import { plugins } from './plugins.js';
 import { rawToken } from './raw-token.js';
 import { sshAgent } from './ssh-agent.js';
 import { sshDoor } from './ssh-door.js';
-import { renderRatios, renderRows, summarise, type BenchReport } from './table.js';
+import { renderDoors, renderRatios, renderRows, summarise, type BenchReport } from './table.js';
 
 const MESSAGE_BYTES = 300;
 const WARM_UP_SECONDS = 0.4;
+/** Rows by processes of their own. */
+const ALWAYS_COLD = ['openssl', 'us-cosign', 'us-notation'] as const;
 
 const { values: options } = parseArgs({
   options: {
@@ -41,7 +45,7 @@ async function openBenches(opened: Bench[]): Promise<OurAgent> {
   opened.push(openSslSpeed(), nodeCrypto(MESSAGE_BYTES), diskSync());
   opened.push(await sshAgent(MESSAGE_BYTES));
   const us = await ourAgent('os', MESSAGE_BYTES);
-  opened.push(us, await sshDoor(us.agent));
+  opened.push(us, await sshDoor(us.agent), await plugins(us.agent, MESSAGE_BYTES));
   opened.push(await ourAgent('fsync', MESSAGE_BYTES));
   opened.push(rawToken(MESSAGE_BYTES));
   opened.push(await onToken(MESSAGE_BYTES));
@@ -62,7 +66,7 @@ async function measureRounds(rows: readonly Row[]): Promise<readonly Round[]> {
   const rounds: Round[] = [];
   // Compilers and caches of all processes get going first; nobody counts that.
   await measureRound(
-    rows.filter((row) => row.unit === 'sign/s' && !row.id.startsWith('openssl')),
+    rows.filter((row) => row.unit === 'sign/s' && !ALWAYS_COLD.some((id) => row.id.startsWith(id))),
     WARM_UP_SECONDS,
   );
   for (let i = 1; i <= count; i += 1) {
@@ -81,10 +85,11 @@ async function measureAll(us: OurAgent, rows: readonly Row[]): Promise<BenchRepo
     ),
   );
   const signatures = Number(options.signatures);
-  if (signatures === 0) return { rows: results, ratios: judge(rounds) };
+  const doors = compareDoors(rounds);
+  if (signatures === 0) return { rows: results, ratios: judge(rounds), doors };
   process.stderr.write(`memory: ${signatures} signatures\n`);
   const memory = await measureMemory(await us.agent.pid(), us.connection, MESSAGE_BYTES, signatures);
-  return { rows: [...results, ...memory.rows], ratios: [...judge(rounds), ...memory.ratios] };
+  return { rows: [...results, ...memory.rows], ratios: [...judge(rounds), ...memory.ratios], doors };
 }
 
 function report(results: BenchReport): void {
@@ -101,6 +106,7 @@ function report(results: BenchReport): void {
     `\n${machine.cpu}, ${machine.cpus} CPUs, Node ${machine.node}; ${MESSAGE_BYTES}-byte messages\n`,
   );
   process.stdout.write(`\n${renderRows(results.rows)}\n\n${renderRatios(results.ratios)}\n`);
+  process.stdout.write(`\n${renderDoors(results.doors)}\n`);
   if (options.json === undefined) process.stdout.write(`\n${json}`);
   else writeFileSync(options.json, json);
 }

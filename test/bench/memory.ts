@@ -17,7 +17,7 @@ export async function measureMemory(
   connection: AgentConnection,
   messageBytes: number,
   signatures: number,
-): Promise<BenchReport> {
+): Promise<Pick<BenchReport, 'rows' | 'ratios'>> {
   await connection.prepare(`${IMAGE_REPOSITORY}#cosign`, IMAGE_KIND, simpleSigningPayload(messageBytes), 1);
   const samples: number[] = [];
   await measureCount(connection, DEPTH, Math.ceil(signatures * WARM_UP));

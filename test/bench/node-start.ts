@@ -5,11 +5,16 @@ import { median, plainBench, type Bench } from './measurement.js';
 const STARTS_PER_RUN = 9;
 
 /** Median milliseconds of running `argv` under this Node, several times in a row. */
-export function processTime(argv: readonly string[], environment: NodeJS.ProcessEnv = process.env): number {
+export function processTime(
+  argv: readonly string[],
+  environment: NodeJS.ProcessEnv = process.env,
+  input: string | Uint8Array = '',
+): number {
   const times: number[] = [];
   for (let i = 0; i < STARTS_PER_RUN; i += 1) {
     const begin = performance.now();
-    const done = spawnSync(process.execPath, argv, { env: environment, encoding: 'utf8', timeout: 30_000 });
+    const options = { env: environment, input, encoding: 'utf8', timeout: 30_000 } as const;
+    const done = spawnSync(process.execPath, argv, options);
     times.push(performance.now() - begin);
     if (done.status !== 0)
       throw new Error(`node ${argv.join(' ')}: exit ${String(done.status)}\n${done.stderr}`);

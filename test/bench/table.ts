@@ -18,9 +18,17 @@ export interface RatioResult {
   readonly met: boolean;
 }
 
+/** One request at a time through a door of its own, and how much longer that takes than over the control socket. */
+export interface DoorResult {
+  readonly label: string;
+  readonly signaturesPerSecond: number;
+  readonly addedMicros: number;
+}
+
 export interface BenchReport {
   readonly rows: readonly RowResult[];
   readonly ratios: readonly RatioResult[];
+  readonly doors: readonly DoorResult[];
 }
 
 export function summarise(row: Row, runs: readonly Measurement[]): RowResult {
@@ -75,4 +83,13 @@ export function renderRatios(ratios: readonly RatioResult[]): string {
     each.target,
   ]);
   return columns([['', 'ratio', 'measured', 'target'], ...body], 2);
+}
+
+export function renderDoors(doors: readonly DoorResult[]): string {
+  const body = doors.map((each) => [
+    each.label,
+    `${figure(each.signaturesPerSecond)} sign/s`,
+    `${each.addedMicros < 0 ? '-' : '+'}${figure(Math.abs(each.addedMicros))} us`,
+  ]);
+  return columns([['door, one request at a time', 'measured', 'against the control socket'], ...body], 1);
 }
