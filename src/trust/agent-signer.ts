@@ -7,6 +7,8 @@ import { formatKeyName, parseKeyName } from '../keys/key-name.js';
 import type { KeyInfo } from '../protocol/methods.js';
 import type { PublishedVersion, RoleKey, RoleSigner, SigningOrder } from './role-signer.js';
 
+const ROOT = 'root';
+
 export class AgentSigner implements RoleSigner {
   readonly #client: AgentClient;
   readonly #timeoutMs: number;
@@ -18,7 +20,7 @@ export class AgentSigner implements RoleSigner {
   }
 
   async keysOf(repository: string): Promise<readonly RoleKey[]> {
-    const root = formatKeyName({ repository, role: 'root' });
+    const root = withIndex(formatKeyName({ repository, role: ROOT }));
     const [{ keys }, onToken] = await Promise.all([
       this.#client.call('keys.list', {}),
       this.#client.call('keys.show', { key: root }).then(({ key }) => [key], noneIfUnknown),
@@ -49,7 +51,8 @@ export class AgentSigner implements RoleSigner {
 
   async sign(orders: readonly SigningOrder[]): Promise<readonly Buffer[]> {
     if (orders.length === 0) return [];
-    const signed = await signStatements(this.#client, orders, this.#timeoutMs);
+    const statements = orders.map((order) => ({ ...order, key: withIndex(order.key) }));
+    const signed = await signStatements(this.#client, statements, this.#timeoutMs);
     return signed.map(({ signature }) => signature);
   }
 
@@ -66,6 +69,12 @@ export class AgentSigner implements RoleSigner {
   async notePublished(repository: string, versions: readonly PublishedVersion[]): Promise<void> {
     await Promise.all(versions.map((one) => this.#client.call('guard.published', { repository, ...one })));
   }
+}
+
+/** `REPOSITORY#root` means another key as soon as one was made for the repository; with its index it never does. */
+function withIndex(name: string): string {
+  const { role, index } = parseKeyName(name);
+  return role === ROOT && index === undefined ? `${name}:0` : name;
 }
 
 function noneIfUnknown(cause: unknown): readonly KeyInfo[] {

@@ -1,6 +1,6 @@
 /** A new repository: its leaves, the certificate of its root key, and first versions of everything. */
 import { AgentError } from '../errors/agent-error.js';
-import { formatKeyName } from '../keys/key-name.js';
+import { formatKeyName, parseKeyName } from '../keys/key-name.js';
 import { Draft } from './draft.js';
 import type { Plan } from './publisher.js';
 import type { RootCertificates } from './root-certificate-order.js';
@@ -66,8 +66,9 @@ export function requireRootKeys(
   keys: readonly RoleKey[],
   names: readonly string[],
 ): readonly RoleKey[] {
-  const wanted = names.length === 0 ? [formatKeyName({ repository, role: 'root' })] : [...new Set(names)];
-  return wanted.map((name) => {
+  const written = names.length === 0 ? [formatKeyName({ repository, role: 'root' })] : names;
+  const wanted = new Set(written.map((name) => formatKeyName(parseKeyName(name))));
+  return [...wanted].map((name) => {
     const found = keys.find((one) => one.name === name && one.role === 'root');
     if (found !== undefined) return found;
     throw new AgentError('key.unknown', {

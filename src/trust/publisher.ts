@@ -5,6 +5,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AgentError } from '../errors/agent-error.js';
+import type { ErrorCode } from '../errors/codes.js';
 import type { RootDocument } from '../formats/notary1/document.js';
 import { canonicalKeyId } from '../formats/notary1/key.js';
 import { readEnvelope, readSignedBytes } from '../formats/notary1/reader.js';
@@ -24,11 +25,17 @@ import {
 import type { PublishedVersion, RoleKey, RoleSigner } from './role-signer.js';
 import { FIRST_USE } from './root-chain.js';
 import type { TrustServer } from './server.js';
+import { storedInBetween } from './skipped-versions.js';
 import { isShown, publishedVersion, standingOf, versionFacts } from './standing.js';
 import { updateCollection } from './update.js';
 
-const MAX_ROUNDS = 6;
+const MAX_ROUNDS = 8;
+const MIN_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 400;
+/** How long a publish of somebody else with the same agent may take before it counts as given up, milliseconds. */
+const PATIENCE_MS = 5_000;
+
+const CONFLICTS: ReadonlySet<ErrorCode> = new Set(['notary.conflict', 'guard.conflict', 'guard.version']);
 
 export interface PublisherParts {
   readonly server: TrustServer;
@@ -72,6 +79,7 @@ export class Publisher {
   readonly #parts: PublisherParts;
   #earlierRoot: PendingDocument | undefined;
   readonly #signed = new Map<string, number>();
+  readonly #patience = Date.now() + PATIENCE_MS;
 
   constructor(parts: PublisherParts) {
     this.#parts = parts;
@@ -96,12 +104,8 @@ export class Publisher {
       } catch (cause) {
         if (!isConflict(cause)) throw cause;
         journal.clear();
-        if (round === MAX_ROUNDS) {
-          throw new AgentError('notary.conflict', {
-            message: `publishing ${server.repository}: others were faster ${round} times in a row`,
-          });
-        }
-        await delay(randomInt(MAX_PAUSE_MS * round));
+        if (round >= MAX_ROUNDS && Date.now() > this.#patience) throw this.#overtaken(cause);
+        await delay(MIN_PAUSE_MS + randomInt(MAX_PAUSE_MS));
       }
     }
   }
@@ -116,14 +120,17 @@ export class Publisher {
     // The plan may have made keys.
     const held = keys(await signer.keysOf(repository));
     await this.#askForVersions(draft);
-    const documents = pendingDocuments(draft, await this.#facts(held));
+    const facts = await this.#facts(held);
+    const documents = pendingDocuments(draft, facts);
+    const isOurs = isOwnSnapshot(draft, held);
+    await this.#waitForOthers(draft, [...documents.map(({ role }) => role), ...(isOurs ? ['snapshot'] : [])]);
     const pending: PendingPublish = {
       words,
       begun: new Date().toISOString(),
       replaces: new Map(documents.map(({ role }) => [role, publishedVersion(base, role)])),
       documents,
       dropped: [...draft.dropped],
-      ownSnapshot: isOwnSnapshot(draft, held),
+      ownSnapshot: isOurs,
     };
     return { repository, versions: await this.#finish(pending, draft), notes };
   }
@@ -138,12 +145,54 @@ export class Publisher {
     const isWhole = !pending.ownSnapshot || signed.some(({ role }) => role === 'snapshot');
     const documents = isWhole ? signed : [...signed, await this.#snapshot(draft, signed)];
     journal.write({ ...pending, documents });
+    await this.#requireNothingBetween(documents, draft.base, 'notary.conflict');
     await this.#upload(documents);
     const versions = documents.map(versionFacts);
     await this.#readBack(documents, draft.base);
+    await this.#requireNothingBetween(documents, draft.base, 'notary.overwritten');
     await this.#parts.signer.notePublished(server.repository, versions);
     journal.clear();
     return versions;
+  }
+
+  /**
+   * A version that is signed and not on the server is being published by somebody else with the same agent, or was given up. The first is
+   * waited for: two contents of one version would be refused, and a jump over it would overwrite it.
+   */
+  async #waitForOthers(draft: Draft, roles: readonly string[]): Promise<void> {
+    const { signer, server } = this.#parts;
+    const known = await signer.versionsSigned(server.repository);
+    const isBusy = roles.some((role) => {
+      const signed = known.get(role) ?? 0;
+      return signed > publishedVersion(draft.base, role) && signed !== this.#signed.get(role);
+    });
+    if (isBusy && draft.base !== undefined && Date.now() < this.#patience) {
+      throw new AgentError('notary.conflict');
+    }
+  }
+
+  /** @param code `notary.conflict` is tried again, on top of the other one */
+  async #requireNothingBetween(
+    documents: readonly PendingDocument[],
+    base: PublishedState | undefined,
+    code: 'notary.conflict' | 'notary.overwritten',
+  ): Promise<void> {
+    if (base === undefined) return;
+    const builtOn = (role: string): number => publishedVersion(base, role);
+    const roles = await storedInBetween(this.#parts.server, documents, builtOn);
+    if (roles.length === 0) return;
+    this.#parts.journal.clear();
+    throw new AgentError(code, {
+      message: `publishing ${roles.join(', ')}: somebody stored another version in the same moment, which is overwritten now`,
+      details: { roles },
+    });
+  }
+
+  #overtaken(cause: AgentError): AgentError {
+    if (cause.code !== 'notary.conflict') return cause;
+    return new AgentError('notary.conflict', {
+      message: `publishing ${this.#parts.server.repository}: others were faster every time`,
+    });
   }
 
   /** All documents in one request: one decision, one group of the audit log. */
@@ -297,6 +346,7 @@ function isOwnSnapshot(draft: Draft, keys: readonly RoleKey[]): boolean {
   return keys.some(({ role, canonicalId }) => role === 'snapshot' && ids.includes(canonicalId));
 }
 
-function isConflict(cause: unknown): boolean {
-  return cause instanceof AgentError && cause.code === 'notary.conflict';
+/** Somebody else was faster: at the server, or at the agent. */
+function isConflict(cause: unknown): cause is AgentError {
+  return cause instanceof AgentError && CONFLICTS.has(cause.code);
 }
