@@ -46,6 +46,16 @@ export class NotaryClient implements Disposable {
 
   /** Runs `notary ARGV`, whatever becomes of it. */
   run(...argv: readonly string[]): Promise<CommandResult> {
+    return this.#run(argv, undefined);
+  }
+
+  /** Runs `notary ARGV`, which asks whether one is sure, and has to succeed. */
+  async confirm(...argv: readonly string[]): Promise<void> {
+    const { status, stdout, stderr } = await this.#run(argv, 'yes\n');
+    if (status !== 0) throw new Error(`notary ${argv.join(' ')}: exit ${status}\n${stderr}${stdout}`);
+  }
+
+  #run(argv: readonly string[], input: string | undefined): Promise<CommandResult> {
     const [program = '', ...words] = [
       ...WITHOUT_YKCS11,
       'notary',
@@ -57,6 +67,7 @@ export class NotaryClient implements Disposable {
       environment: this.#environment,
       cwd: this.folder.path,
       timeoutMs: COMMAND_MS,
+      input,
     });
   }
 

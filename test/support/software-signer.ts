@@ -67,6 +67,11 @@ export class SoftwareSigner {
     return this.#public.export({ format: 'pem', type: 'spki' }).toString();
   }
 
+  /** PEM of the private key. */
+  get privatePem(): string {
+    return this.#private.export({ format: 'pem', type: 'pkcs8' }).toString();
+  }
+
   /** The same key in a certificate with this common name. */
   certified(commonName: string, options: CertificateOptions = {}): SoftwareSigner {
     const pem = this.certificate(commonName, options) + (options.chain ?? '');
