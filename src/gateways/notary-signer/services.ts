@@ -1,5 +1,5 @@
 /** The gRPC services of a signer, each call bounded, logged and answered with a status that says why. */
-import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
+import type { ConnectRouter, HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import { AgentError } from '../../errors/agent-error.js';
 import { printable } from '../../encoding/utf8.js';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from './generated/health_pb.js';
@@ -19,57 +19,66 @@ const SHOWN = 120;
 
 /** Adds all services to a router. */
 export function addServices(router: ConnectRouter, parts: SigningParts): void {
-  const { line, stored, note } = parts;
-  const keys = new ServerKeys(line);
-  const supply = new KeySupply(line, keys, new KeyUse(line, stored));
-  const signing = new Signing(parts);
-  router.service(KeyManagement, {
-    createKey: (request, context) =>
-      answer(note, 'CreateKey', { gun: shown(request.gun), role: shown(request.role) }, async (facts) => {
-        const wish = {
-          gun: request.gun,
-          role: serverRole(request.role),
-          algorithm: serverAlgorithm(request.algorithm),
-        };
-        const key = await supply.obtain(wish, timeOf(context));
-        facts['key'] = key.name;
-        return { keyInfo: infoOf(key), publicKey: publicBytes(key) };
-      }),
-    getKeyInfo: (request, context) =>
-      answer(note, 'GetKeyInfo', { id: shown(request.ID) }, async (facts) => {
-        const key = requireActive(await keys.find(request.ID, timeOf(context)));
-        facts['key'] = key.name;
-        return { keyInfo: infoOf(key), publicKey: publicBytes(key), role: key.role };
-      }),
-    deleteKey: (request) =>
-      answer(note, 'DeleteKey', { id: shown(request.ID) }, () => {
-        throw new AgentError('peer.owner-only', {
-          hint: 'revoke it: touchstone key revoke NAME --reason TEXT',
-        });
-      }),
-  });
-  router.service(Signer, {
-    sign: (request, context) =>
-      answer(note, 'Sign', { id: shown(idOf(request.keyID)) }, async (facts) => {
-        const timeoutMs = timeOf(context);
-        const key = await keys.find(idOf(request.keyID), timeoutMs);
-        facts['key'] = key.name;
-        const { version, signature } = await signing.sign(key, Buffer.from(request.content), timeoutMs);
-        facts['version'] = version;
-        const keyInfo = infoOf(key);
-        return { keyInfo, algorithm: { algorithm: METHODS[key.algorithm] }, content: signature };
-      }),
-  });
+  const keys = new ServerKeys(parts.line);
+  router.service(KeyManagement, keyManagement(parts, keys));
+  router.service(Signer, signer(parts, keys));
   router.service(Health, {
     check: async (request, context) => {
       try {
-        const serving = await isServing(request.service, { line, keys }, timeOf(context));
+        const serving = await isServing(request.service, { line: parts.line, keys }, timeOf(context));
         return { status: serving ? Serving.SERVING : Serving.NOT_SERVING };
       } catch (thrown) {
         throw statusOf(thrown);
       }
     },
   });
+}
+
+function keyManagement(
+  { line, stored, note }: SigningParts,
+  keys: ServerKeys,
+): ServiceImpl<typeof KeyManagement> {
+  const supply = new KeySupply(line, keys, new KeyUse(line, stored));
+  return {
+    createKey: ({ gun, role, algorithm }, context) =>
+      answer(note, 'CreateKey', { gun: shown(gun), role: shown(role) }, async (facts) => {
+        const wish = { gun, role: serverRole(role), algorithm: serverAlgorithm(algorithm) };
+        const key = await supply.obtain(wish, timeOf(context));
+        facts['key'] = key.name;
+        return { keyInfo: infoOf(key), publicKey: publicBytes(key) };
+      }),
+    getKeyInfo: ({ ID }, context) =>
+      answer(note, 'GetKeyInfo', { id: shown(ID) }, async (facts) => {
+        const key = requireActive(await keys.find(ID, timeOf(context)));
+        facts['key'] = key.name;
+        return { keyInfo: infoOf(key), publicKey: publicBytes(key), role: key.role };
+      }),
+    deleteKey: ({ ID }) =>
+      answer(note, 'DeleteKey', { id: shown(ID) }, () => {
+        throw new AgentError('peer.owner-only', {
+          hint: 'revoke it: touchstone key revoke NAME --reason TEXT',
+        });
+      }),
+  };
+}
+
+function signer(parts: SigningParts, keys: ServerKeys): ServiceImpl<typeof Signer> {
+  const signing = new Signing(parts);
+  return {
+    sign: (request, context) =>
+      answer(parts.note, 'Sign', { id: shown(idOf(request.keyID)) }, async (facts) => {
+        const timeoutMs = timeOf(context);
+        const key = await keys.find(idOf(request.keyID), timeoutMs);
+        facts['key'] = key.name;
+        const { version, signature } = await signing.sign(key, Buffer.from(request.content), timeoutMs);
+        facts['version'] = version;
+        return {
+          keyInfo: infoOf(key),
+          algorithm: { algorithm: METHODS[key.algorithm] },
+          content: Uint8Array.from(signature),
+        };
+      }),
+  };
 }
 
 /** `method` of signatures in documents. */
