@@ -4,6 +4,7 @@ import { encodePem } from '../../src/encoding/pem.js';
 import {
   canonicalKeyId,
   notaryKeyFromCertificates,
+  publicKeyOf,
   tufKeyId,
   type NotaryKey,
 } from '../../src/formats/notary1/key.js';
@@ -31,15 +32,16 @@ export interface CertificateOptions {
 
 export class SoftwareSigner {
   readonly key: NotaryKey;
-  readonly #private: KeyObject;
+  /** Undefined for a key of somebody else. */
+  readonly #secret: KeyObject | undefined;
   readonly #public: KeyObject;
 
   private constructor(
     key: NotaryKey,
-    pair: { readonly privateKey: KeyObject; readonly publicKey: KeyObject },
+    pair: { readonly privateKey?: KeyObject; readonly publicKey: KeyObject },
   ) {
     this.key = key;
-    this.#private = pair.privateKey;
+    this.#secret = pair.privateKey;
     this.#public = pair.publicKey;
   }
 
@@ -51,6 +53,11 @@ export class SoftwareSigner {
     }
     const keytype = algorithm === 'rsa' || algorithm === 'short-rsa' ? 'rsa' : 'ecdsa';
     return new SoftwareSigner({ keytype, public: spki.toString('base64') }, pair);
+  }
+
+  /** A key of the server, which signs nothing here. */
+  static publicOnly(key: NotaryKey): SoftwareSigner {
+    return new SoftwareSigner(key, { publicKey: publicKeyOf(key) });
   }
 
   /** TUF id. */
@@ -79,6 +86,11 @@ export class SoftwareSigner {
       privateKey: this.#private,
       publicKey: this.#public,
     });
+  }
+
+  get #private(): KeyObject {
+    if (this.#secret === undefined) throw new Error('this key is somebody else’s');
+    return this.#secret;
   }
 
   /** PEM of a certificate for this key. */
