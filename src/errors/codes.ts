@@ -207,7 +207,7 @@ export const ERROR_TABLE = {
   'notary.role': row('the repository has no such role', 'see its roles with "touchstone trust inspect REPOSITORY"', 'after-user-action', 1, -32225),
   'notary.left-behind': row('some readers would go on taking the old image', 'let somebody do it who can sign for the role that is named', 'after-user-action', 1, -32226),
   'notary.exists': row('the repository has trust data already', 'see it with "touchstone trust inspect REPOSITORY"', 'after-user-action', 1, -32227),
-  'notary.overwritten': row('the publish of somebody else was overwritten', 'look at what is signed with "touchstone trust inspect REPOSITORY", and have what is missing signed again', 'after-user-action', 1, -32228),
+  'notary.overwritten': row('the publish of somebody else was overwritten', 'look at what is signed with "touchstone trust inspect REPOSITORY", and have what is missing signed again', 'after-user-action', 1, -32229),
 
   // gateway: long-running programs between other tools and the agent
   'gateway.tls': row('the TLS files of the gateway cannot be used', 'give PEM files with --tls-cert, --tls-key and --client-ca', 'after-user-action', 2, -32230),
