@@ -9,9 +9,11 @@ import { fileStatement } from '../support/agent-client.js';
 import { TOUCHSTONE, runProgram, type DemoAgent } from '../support/demo-agent.js';
 import { agentOver } from '../support/own-token-agent.js';
 import { outcomeOf, RawConnection } from '../support/raw-connection.js';
+import { targetsBytes } from '../support/repository-metadata.js';
 import { SoftHsmStore } from '../support/softhsm-store.js';
 
 const KEY = 'touchstone/release#ssh';
+const METADATA_KEY = 'registry.example/acme/app#targets';
 const { kind, payload } = fileStatement(KEY, 'x');
 const REQUESTS = [{ key: KEY, kind, payload: Buffer.from(payload).toString('base64') }];
 
@@ -111,6 +113,29 @@ describe('a full disk', () => {
     using client = await RawConnection.open(agent.socket);
     await expect.poll(() => sign(client), { timeout: 5000 }).toBe('ok');
     await agent.derive('acme/app#ssh');
+  });
+
+  it('signs no metadata that the guard could not write down, and has not used up its version', async () => {
+    await agent.derive(METADATA_KEY);
+    using client = await RawConnection.open(agent.socket);
+    const signed = async (tag: string): Promise<string> => {
+      const document = targetsBytes(1, { [tag]: 'x' }).toString('base64');
+      const request = { key: METADATA_KEY, kind: 'notary.targets', payload: document };
+      return outcomeOf(await client.call('sign', { requests: [request] }));
+    };
+    const count = async (): Promise<number> =>
+      ((await client.call('status', {})).result as Result<'status'>).orders.count;
+    fill();
+    const before = await count();
+    for (let again = 0; again < 3; again += 1) {
+      expect(await signed('first')).toMatch(/^(?:state|audit)\.write$/);
+    }
+    expect(await count()).toBe(before);
+    expect(readdirSync(path.join(disk, 'guard'))).toEqual([]);
+    rmSync(path.join(disk, 'filler'));
+    await expect.poll(() => sign(client), { timeout: 5000 }).toBe('ok');
+    expect(await signed('second')).toBe('ok');
+    expect(await signed('first')).toBe('guard.conflict');
   });
 
   it('released nothing without a record', () => {

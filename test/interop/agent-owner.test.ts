@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { MethodName } from '../../src/protocol/methods.js';
 import { connectTo } from '../support/agent-client.js';
 import { actsNamed } from '../support/audit-acts.js';
 import {
@@ -12,6 +13,7 @@ import {
   type CommandResult,
   type DemoAgent,
 } from '../support/demo-agent.js';
+import { PROJECT_ROOT } from '../support/project-root.js';
 
 const STRANGER = 65_534;
 const KEY = 'touchstone/release#ssh';
@@ -37,8 +39,24 @@ function openParents(folder: string): void {
 }
 
 function asStranger(...argv: string[]): Promise<CommandResult> {
+  return nodeAsStranger(TOUCHSTONE, ...argv);
+}
+
+/** `ok`, or the code of the refusal. */
+async function callAsStranger(method: MethodName, params: object): Promise<string> {
+  const script = `import { connectAgent } from '${PROJECT_ROOT}/dist/client/client.js';
+    const [socket, method, params] = process.argv.slice(1);
+    const client = await connectAgent({ socket, uid: process.getuid(), timeoutMs: 5000, name: 'stranger' });
+    const answer = await client.call(method, JSON.parse(params)).then(() => 'ok', ({ code }) => code);
+    console.log(answer);
+    client.close();`;
+  const argv = ['--input-type=module', '-e', script, agent.socket, method, JSON.stringify(params)];
+  return (await nodeAsStranger(...argv)).stdout.trim();
+}
+
+function nodeAsStranger(...argv: string[]): Promise<CommandResult> {
   const ids = [`--reuid=${STRANGER}`, `--regid=${STRANGER}`, '--clear-groups'];
-  return runProgram('setpriv', [...ids, process.execPath, TOUCHSTONE, ...argv], {
+  return runProgram('setpriv', [...ids, process.execPath, ...argv], {
     environment: {
       ...process.env,
       TOUCHSTONE_SOCK: agent.socket,
@@ -76,8 +94,13 @@ test('a stranger is refused, let in by a rule, and still not the owner', async (
     expect(refused.status, argv.join(' ')).toBe(3);
     expect(refused.stdout, argv.join(' ')).toContain('peer.owner-only');
   }
+  // What is published is signed with no other content any more: only who may sign it may say so.
+  const content = { repository: 'stranger/app', role: 'targets', version: 1, sha256: '0'.repeat(64) };
+  expect(await callAsStranger('guard.published', content)).toBe('policy.denied');
+  expect(await callAsStranger('guard.abandon', content)).toBe('peer.owner-only');
+  expect(await callAsStranger('guard.show', {})).toBe('ok');
   const methods = actsNamed(agent.stateDir, 'access-refused').map(({ method }) => method);
-  expect(methods).toEqual(['lock', 'keys.revoke', 'keys.derive', 'audit.query']);
+  expect(methods).toEqual(['lock', 'keys.revoke', 'keys.derive', 'audit.query', 'guard.abandon']);
 });
 
 test('what the owner asks for in vain is in the log as well', async () => {
