@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/document.js';
 import { parsePolicy } from '../../src/policy/document.js';
 import { warningsOf } from '../../src/policy/warnings.js';
+import { parseTeamPolicy } from '../../src/trust/team-policy.js';
 import { PROJECT_ROOT } from '../support/project-root.js';
 
 function tomlBlocks(page: string): readonly string[] {
@@ -16,6 +17,14 @@ describe('examples of the specification pages', () => {
     const blocks = tomlBlocks('policy.md');
     expect(blocks.length).toBeGreaterThan(0);
     for (const block of blocks) expect(warningsOf(parsePolicy(block, 'policy.md'), 0)).toEqual([]);
+  });
+
+  it('trust-policy.md: are valid', () => {
+    const blocks = tomlBlocks('trust-policy.md');
+    expect(blocks.length).toBeGreaterThan(0);
+    for (const block of blocks) {
+      expect(parseTeamPolicy(block, 'trust-policy.md', () => '').rules.length).toBeGreaterThan(0);
+    }
   });
 
   it('config.md: are valid', () => {
