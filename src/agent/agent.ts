@@ -243,6 +243,13 @@ export class Agent implements Disposable {
       case 'waiting':
         this.signing.tellWaiting(event.order, event.token, event.ahead);
         return;
+      case 'touch':
+        this.events.publish({
+          event: 'touch-needed',
+          token: event.token,
+          secondsLeft: event.secondsLeft,
+        });
+        return;
       case 'unlocked':
         this.#trail.noteAct('unlock', undefined, {
           token: event.lease.token,

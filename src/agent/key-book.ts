@@ -17,6 +17,9 @@ export interface SigningKey {
   readonly rawId: string;
 }
 
+/** What the derivation key itself computes. */
+const DERIVATION_ALGORITHMS = { ec: 'ecdsa-p256', hmac: 'hmac-sha256', otp: 'hmac-sha1' } as const;
+
 /** Names that are remembered: a key URI has any number of spellings, and a caller could send them all. */
 const MAX_RESOLVED = 4096;
 
@@ -84,7 +87,7 @@ export class KeyBook {
           ...base,
           usage: 'derive',
           keyId: record.keyId,
-          algorithm: record.backend === 'ec' ? 'ecdsa-p256' : 'hmac-sha256',
+          algorithm: DERIVATION_ALGORITHMS[record.backend],
           publicKey: record.publicKey,
           state: 'active',
           backend: record.backend,

@@ -15,6 +15,8 @@ import type { Peer } from './peer.js';
 
 /** A slow card takes a minute or two for RSA. Milliseconds. */
 const CREATE_MS = 150_000;
+/** Two slow tokens, and a touch or two. Milliseconds. */
+const SETUP_MS = 180_000;
 
 export interface KeyServiceParts {
   readonly keeper: KeeperLink;
@@ -39,16 +41,16 @@ export class KeyService {
     const { keeper, keys, domain, editor } = this.#parts;
     return this.#act('setup', peer, async () => {
       if (keys.loaded !== undefined) throw new AgentError('keyring.exists');
-      const { pin, backend, adopt, seconds, useLastTry } = params;
+      const { backend, ...asked } = params;
       const made = await keeper.call(
         'setup',
-        { pin, backend: backend ?? 'ec', adopt, seconds, useLastTry, domain, owner: peer.uid },
-        120_000,
+        { ...asked, backend: backend ?? 'ec', domain, owner: peer.uid },
+        SETUP_MS,
       );
       const { root, derivation, audit, lease } = made;
       const anchor: KeyringAnchor = {
         format: 'touchstone-keyring-anchor',
-        version: 1,
+        version: derivation.backend === 'otp' ? 2 : 1,
         domain,
         createdAt: root.createdAt,
         root,

@@ -1,7 +1,7 @@
 /** A line typed without echo, byte by byte, in memory that is overwritten. Pure: the terminal itself is in pin-terminal. */
 
-/** Longer than any PIN a PKCS#11 token takes. Bytes. */
-export const MAX_PIN_BYTES = 255;
+/** Longer than any PIN a PKCS#11 token takes, and the longest passphrase. Bytes. */
+export const MAX_PIN_BYTES = 512;
 
 export type LineState = 'open' | 'done' | 'interrupted';
 

@@ -20,13 +20,24 @@ const TRIES_WORDS: Readonly<Record<UnlockAttempt['triesLeft'], string>> = {
   locked: 'locked',
 };
 
+export interface PinOptions {
+  /** In front of the names of the options, for a command that needs two PINs. */
+  readonly prefix?: 'root-' | '' | undefined;
+  /** It is being set now: a person types it twice. */
+  readonly isNew?: boolean | undefined;
+}
+
 /** Reads --pin-file, --pin-fd and --use-last-try. */
-export function pinSource(context: CliContext, options: OptionValues): PinSource {
-  const file = options.text('pin-file');
-  const fd = options.integer('pin-fd', { min: 0, max: 1_048_575 });
+export function pinSource(
+  context: CliContext,
+  options: OptionValues,
+  { prefix = '', isNew = false }: PinOptions = {},
+): PinSource {
+  const file = options.text(`${prefix}pin-file`);
+  const fd = options.integer(`${prefix}pin-fd`, { min: 0, max: 1_048_575 });
   if (file !== undefined && fd !== undefined) {
     throw new AgentError('usage.invalid', {
-      message: 'options --pin-file and --pin-fd: only one can be used',
+      message: `options --${prefix}pin-file and --${prefix}pin-fd: only one can be used`,
     });
   }
   const lastTrySerial = options.text('use-last-try');
@@ -36,7 +47,9 @@ export function pinSource(context: CliContext, options: OptionValues): PinSource
       return read(attempt);
     };
   };
-  if (file === undefined && fd === undefined) return { interactive: true, read: guarded(askPin) };
+  if (file === undefined && fd === undefined) {
+    return { interactive: true, read: guarded((attempt) => askPin(attempt, isNew || !attempt.initialised)) };
+  }
   const read: ReadPin = async () => {
     const { readPinDescriptor, readPinFile } = await import('./pin-file.js');
     return file === undefined ? readPinDescriptor(fd ?? 0) : readPinFile(file, context.uid);
@@ -47,7 +60,9 @@ export function pinSource(context: CliContext, options: OptionValues): PinSource
 /** `token "release" (serial 0123), all tries left` */
 function describeAttempt(attempt: UnlockAttempt): string {
   const serial = attempt.serial === '' ? '' : ` (serial ${attempt.serial})`;
-  return `token "${attempt.label === '' ? attempt.token : attempt.label}"${serial}, ${TRIES_WORDS[attempt.triesLeft]}`;
+  const name = `token "${attempt.label === '' ? attempt.token : attempt.label}"${serial}`;
+  // Nobody counts the tries of a passphrase.
+  return isPassphrase(attempt) ? name : `${name}, ${TRIES_WORDS[attempt.triesLeft]}`;
 }
 
 function refuseLastTry(attempt: UnlockAttempt, lastTrySerial: string | undefined): void {
@@ -64,19 +79,28 @@ function refuseLastTry(attempt: UnlockAttempt, lastTrySerial: string | undefined
   }
 }
 
-/** A PIN that is being set, on a blank token, is typed twice. */
-async function askPin(attempt: UnlockAttempt): Promise<Buffer> {
+function isPassphrase({ kind }: UnlockAttempt): boolean {
+  return kind === 'yubikey-otp';
+}
+
+/** A PIN that is being set, on a blank token or an OTP slot, is typed twice. */
+async function askPin(attempt: UnlockAttempt, isNew: boolean): Promise<Buffer> {
   const { readPinFromTerminal } = await import('./pin-terminal.js');
   const what = describeAttempt(attempt);
-  const prompt = `${attempt.initialised ? 'PIN' : 'New PIN'} for ${what}: `;
+  const secret = isPassphrase(attempt) ? 'passphrase' : 'PIN';
+  const prompt = `${isNew ? `New ${secret}` : capital(secret)} for ${what}: `;
   const pin = await readPinFromTerminal(prompt, timeLeftMs(attempt));
-  if (attempt.initialised) return pin;
-  const again = await readPinFromTerminal('The same PIN again: ', timeLeftMs(attempt));
+  if (!isNew) return pin;
+  const again = await readPinFromTerminal(`The same ${secret} again: `, timeLeftMs(attempt));
   const same = pin.equals(again);
   again.fill(0);
   if (same) return pin;
   pin.fill(0);
   throw new AgentError('token.pin-format', { message: 'the two entries differ' });
+}
+
+function capital(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
 }
 
 /** The keeper forgets its one-time key then; a PIN typed later would be sealed for nobody. */

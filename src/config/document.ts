@@ -154,11 +154,22 @@ function checkUri(source: Source, at: (string | number)[], uri: string): void {
 
 function checkNames(tokens: readonly WrittenToken[], context: z.RefinementCtx): void {
   const seen = new Set<string>();
+  const slotted = new Set<number>();
   for (const [index, token] of tokens.entries()) {
     if (seen.has(token.name)) {
       context.addIssue({ code: 'custom', path: [index, 'name'], message: `"${token.name}" is used twice` });
     }
     seen.add(token.name);
+    if (token.kind !== 'yubikey-otp') continue;
+    // Two processes that poll one key take pieces of each other's answers.
+    if (slotted.has(token.serial)) {
+      context.addIssue({
+        code: 'custom',
+        path: [index, 'serial'],
+        message: 'only one slot of a key can be used',
+      });
+    }
+    slotted.add(token.serial);
   }
 }
 

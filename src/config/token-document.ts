@@ -113,7 +113,7 @@ const kinds = z.discriminatedUnion(
 );
 
 /** Kinds that this release has no driver for yet. */
-const WITHOUT_DRIVER: ReadonlySet<string> = new Set(['yubikey-piv', 'yubikey-otp']);
+const WITHOUT_DRIVER: ReadonlySet<string> = new Set(['yubikey-piv']);
 
 /** A `[[token]]` as written, defaults filled in; without `kind` it is a PKCS#11 token. */
 export const tokenSchema = z.preprocess(withKind, kinds).superRefine((token, context) => {

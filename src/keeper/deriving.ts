@@ -10,7 +10,7 @@ import type { DerivationRecord, LeafRecord } from '../keys/key-record.js';
 import type { TokenUnit } from './token-unit.js';
 import type { DeriveFields } from './wire.js';
 
-/** Time for one PRF evaluation without a touch, milliseconds. */
+/** Time for one PRF evaluation; an OTP slot waits 15 s for a touch. Milliseconds. */
 const PRF_DEADLINE_MS = 20_000;
 
 export interface DerivedLeaf {

@@ -11,10 +11,11 @@ import { Pipe } from '../platform/pipe.js';
 import {
   encodeHostRequest,
   HostFrameDecoder,
+  parseHostNotice,
   parseHostReply,
   type HostFrame,
 } from '../tokenhost/host-codec.js';
-import type { HostCalls, HostMethod } from '../tokenhost/messages.js';
+import type { HostCalls, HostMethod, HostNotice } from '../tokenhost/messages.js';
 import { FLUSH_AFTER_FRAMES } from './wire.js';
 
 export interface HostLinkOptions {
@@ -23,6 +24,10 @@ export interface HostLinkOptions {
   /** Absolute path of the host's entry script. */
   readonly entry: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** What the host says unasked. */
+  readonly onNotice?: ((notice: HostNotice) => void) | undefined;
+  /** Time for the host to let go of its device before it is killed, milliseconds; none when left out. */
+  readonly partingMs?: number | undefined;
   /** The process has ended; every waiting call has failed by then. */
   readonly onExit: () => void;
 }
@@ -47,6 +52,7 @@ export class HostLink {
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 1;
   #ended = false;
+  #parting = false;
 
   constructor(options: HostLinkOptions) {
     this.#options = options;
@@ -120,12 +126,24 @@ export class HostLink {
     });
   }
 
-  /** Ends the process at once: the only way to make every driver forget the PIN. */
+  /** Ends the process at once, or after its parting: the only way to make every driver forget the PIN. */
   kill(): void {
-    this.#child.kill('SIGKILL');
+    const { partingMs } = this.#options;
+    if (partingMs === undefined) {
+      this.#child.kill('SIGKILL');
+    } else if (!this.#parting) {
+      this.#parting = true;
+      this.#pipe.close();
+      setTimeout(() => this.#child.kill('SIGKILL'), partingMs).unref();
+    }
   }
 
   #onFrame(frame: HostFrame): void {
+    const notice = parseHostNotice(frame);
+    if (notice !== undefined) {
+      this.#options.onNotice?.(notice);
+      return;
+    }
     const reply = parseHostReply(frame);
     const waiting = this.#waiting.get(reply.id);
     if (waiting === undefined) return;

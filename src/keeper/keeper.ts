@@ -10,7 +10,9 @@ import { isAgentRole, isTokenRole } from '../keys/roles.js';
 import type { KeyringFile } from '../state/keyring-file.js';
 import type { PinLedger } from '../state/pin-ledger.js';
 import type { HostTokenInfo } from '../tokenhost/messages.js';
+import { holdsDerivation } from './derivation-token.js';
 import { deriveLeaf } from './deriving.js';
+import { Installing } from './installing.js';
 import { FrontLink, type KeeperHandlers } from './front-link.js';
 import { KeyMaking } from './key-making.js';
 import { KeyShelf, rawKeyId } from './key-shelf.js';
@@ -49,6 +51,7 @@ export class Keeper {
   readonly #desk: OrderDesk;
   readonly #unlocking: Unlocking;
   readonly #provisioning: Provisioning;
+  readonly #installing: Installing;
   readonly #making: KeyMaking;
   #anchor: KeyringAnchor | undefined;
   /** A front cannot keep these: it may be started again at any moment. */
@@ -98,6 +101,7 @@ export class Keeper {
     };
     this.#unlocking = new Unlocking(parts);
     this.#provisioning = new Provisioning(parts, this.#unlocking);
+    this.#installing = new Installing(parts, this.#unlocking);
     this.#making = new KeyMaking({ ...parts, units: this.#units, unlocking: this.#unlocking });
     this.reloadKeyring();
   }
@@ -204,7 +208,7 @@ export class Keeper {
     'unlock.begin': async ({ token }) => {
       const unit = this.#unitNamed(token ?? this.#defaultToken());
       const info = await unit.section(() => this.#found(unit));
-      return this.#pins.begin(unit.config.name, info);
+      return this.#pins.begin(unit.config, info);
     },
     'unlock.finish': async ({ pin, lease, owner, useLastTry }) => {
       const { lease: opened, loaded } = await this.#unlocking.unlockSealed(pin, { lease, owner, useLastTry });
@@ -214,7 +218,7 @@ export class Keeper {
     derive: ({ fields }) => this.#derive(fields),
     create: (params) => this.#making.create(params),
     install: async ({ keyId, pin, useLastTry }) => ({
-      home: await this.#provisioning.install(keyId, pin, useLastTry),
+      home: await this.#installing.install(keyId, pin, useLastTry),
     }),
     'keyring.reload': () => ({ leaves: this.reloadKeyring() }),
     lock: ({ token }) => ({
@@ -249,7 +253,7 @@ export class Keeper {
     const anchor = this.#anchor;
     if (anchor === undefined) throw new AgentError('keyring.missing');
     const unit = [...this.#units.values()].find(
-      (candidate) => candidate.loggedIn && candidate.status().uri === anchor.derivation.home.token,
+      (candidate) => candidate.loggedIn && holdsDerivation(candidate, anchor),
     );
     if (unit === undefined) {
       throw new AgentError('token.locked', {
@@ -307,6 +311,9 @@ export class Keeper {
       onStatus: (status) => {
         this.#event({ event: 'token', token: status });
       },
+      onTouch: (secondsLeft) => {
+        this.#event({ event: 'touch', token: name, secondsLeft });
+      },
       onLost: (reason) => {
         this.#onTokenLost(name, reason);
       },
@@ -353,11 +360,12 @@ export class Keeper {
     const names = [...this.#units.keys()];
     const [only] = names;
     if (names.length === 1 && only !== undefined) return only;
-    const uri = this.#anchor?.derivation.home.token;
-    const match = this.#options.config.tokens.find(
-      (token) => uri !== undefined && this.#units.get(token.name)?.status().uri === uri,
+    const anchor = this.#anchor;
+    const derives = [...this.#units.values()].filter(
+      (unit) => anchor !== undefined && holdsDerivation(unit, anchor),
     );
-    if (match !== undefined) return match.name;
+    const named = derives.find((unit) => unit.status().uri === anchor?.derivation.home.token) ?? derives[0];
+    if (named !== undefined) return named.config.name;
     throw new AgentError('token.ambiguous', {
       message: 'several tokens are configured',
       hint: `name one with --token: ${names.join(', ')}`,

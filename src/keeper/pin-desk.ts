@@ -7,14 +7,15 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { HpkeRecipient } from '../crypto/hpke.js';
 import { decodeBase64 } from '../encoding/base64.js';
 import { AgentError } from '../errors/agent-error.js';
+import type { TokenConfig } from '../config/token-document.js';
 import type { HostTokenInfo } from '../tokenhost/messages.js';
 import type { SealedPin, UnlockBegin } from './wire.js';
 
 const ATTEMPT_LIFE_MS = 60_000;
 /** Attempts that may be open at once; more mean that somebody only begins. */
 const MAX_ATTEMPTS = 64;
-/** PKCS#11 has no limit; every token we know takes fewer bytes. */
-const MAX_PIN_BYTES = 255;
+/** PKCS#11 has no limit, and every token we know takes fewer bytes; a passphrase has at most 128 characters of four. */
+const MAX_PIN_BYTES = 512;
 const FIRST_PRINTABLE = 0x20;
 const DELETE = 0x7f;
 
@@ -43,7 +44,7 @@ export class PinDesk {
   readonly #wrong = new Map<string, Set<string>>();
   readonly #wrongKey = randomBytes(32);
 
-  begin(token: string, info: HostTokenInfo): UnlockBegin {
+  begin({ name: token, kind }: Pick<TokenConfig, 'name' | 'kind'>, info: HostTokenInfo): UnlockBegin {
     if (this.#attempts.size >= MAX_ATTEMPTS)
       throw new AgentError('limits.queue', { message: 'too many unlocks are open' });
     const attempt = randomBytes(16).toString('hex');
@@ -59,6 +60,7 @@ export class PinDesk {
       publicKey: recipient.publicKey.toString('base64'),
       info: hpkeInfo.toString('base64'),
       token,
+      kind,
       serial: info.serial,
       label: info.label,
       triesLeft: info.triesLeft,

@@ -1,20 +1,19 @@
 /**
- * Making keys on tokens: the root and the derivation key at setup, a leaf as a non-extractable object at install. Private halves
- * of root and derivation key are born on the token and never leave it.
+ * Setting up: the root key and the derivation key, on one token or on two. Their private halves are born on the token and never
+ * leave it.
  */
 import { randomBytes } from 'node:crypto';
-import { AgentError } from '../errors/agent-error.js';
-import { rawFromSpki } from '../crypto/public-key.js';
-import type { DerivationRecord, LeafRecord, RootRecord, TokenHome } from '../keys/key-record.js';
-import { formatKeyName } from '../keys/key-name.js';
+import { AgentError, asAgentError } from '../errors/agent-error.js';
+import type { DerivationRecord, LeafRecord } from '../keys/key-record.js';
 import type { HostKeyInfo } from '../tokenhost/messages.js';
-import { keyIdOf } from '../crypto/key-id.js';
+import { AUDIT_FIELDS } from './derivation-token.js';
 import { deriveLeaf } from './deriving.js';
+import { derivationRecord, nowText, rootRecord, slotRecord } from './setup-records.js';
 import { Lease } from './lease.js';
 import { requireTyped } from './pin-desk.js';
 import { isEmbedded, type TokenUnit } from './token-unit.js';
 import { leaseEndMs, type Unlocking, type UnlockParts } from './unlocking.js';
-import type { KeeperCalls, SealedPin } from './wire.js';
+import type { KeeperCalls } from './wire.js';
 
 /** Key generation on slow cards takes seconds. */
 const GENERATE_DEADLINE_MS = 60_000;
@@ -27,14 +26,11 @@ const DERIVATION_OBJECT = {
   label: 'touchstone-derivation',
 } as const;
 
-/** The leaf that seals the audit log and derived additions to the keyring. */
-const AUDIT_FIELDS = {
-  repository: 'touchstone/agent',
-  role: 'audit',
-  algorithm: 'ecdsa-p256',
-  epoch: 1,
-  index: 0,
-} as const;
+/** A token, and the PIN that was entered for it. */
+interface Entered {
+  readonly unit: TokenUnit;
+  readonly pin: Buffer;
+}
 
 type SetupParams = KeeperCalls['setup']['params'];
 type SetupResult = KeeperCalls['setup']['result'];
@@ -48,23 +44,52 @@ export class Provisioning {
     this.#unlocking = unlocking;
   }
 
-  /** @throws AgentError `keyring.exists`, `token.object-exists`, `token.pin-…` */
+  /** @throws AgentError `keyring.exists`, `token.object-exists`, `token.slot-mode`, `token.pin-…` */
   async setup(params: SetupParams): Promise<SetupResult> {
-    const { token, pin } = this.#parts.pins.open(params.pin);
-    const unit = this.#parts.unitOf(token);
-    return unit.section(() => this.#setup(unit, pin, params)).finally(() => pin.fill(0));
+    const { pins, unitOf } = this.#parts;
+    const opened = pins.open(params.pin);
+    const derivation: Entered = { unit: unitOf(opened.token), pin: opened.pin };
+    if (params.rootPin === undefined)
+      return this.#alone(derivation, () => this.#setup(derivation, derivation, params));
+    try {
+      const openedRoot = pins.open(params.rootPin);
+      const root: Entered = { unit: unitOf(openedRoot.token), pin: openedRoot.pin };
+      return await this.#alone(root, () => {
+        requireTwo(root.unit, derivation.unit);
+        return this.#alone(derivation, () => this.#setup(root, derivation, params));
+      });
+    } finally {
+      derivation.pin.fill(0);
+    }
   }
 
-  async #setup(unit: TokenUnit, pin: Buffer, params: SetupParams): Promise<SetupResult> {
+  /** Has the token to itself; the PIN is overwritten afterwards. */
+  #alone<T>({ unit, pin }: Entered, work: () => Promise<T>): Promise<T> {
+    return unit.section(work).finally(() => pin.fill(0));
+  }
+
+  async #setup(root: Entered, derivation: Entered, params: SetupParams): Promise<SetupResult> {
     if (this.#parts.anchor() !== undefined) throw new AgentError('keyring.exists');
-    await this.#initialiseBlank(unit, pin);
-    await this.#unlocking.login(unit, pin, params.useLastTry);
+    const isOtp = derivation.unit.config.kind === 'yubikey-otp';
+    requireRootToken(root.unit);
+    if (isOtp) await requireConfirmation(derivation.unit, params);
     try {
-      return await this.#makeKeys(unit, params);
+      await this.#enter(root, params);
+      if (isOtp && params.adopt !== true) await requireNoRoot(root.unit);
+      const check = root.unit === derivation.unit ? undefined : await this.#enter(derivation, params);
+      return await this.#makeKeys(root.unit, derivation.unit, params, check);
     } catch (error) {
-      unit.end();
+      derivation.unit.end();
+      root.unit.end();
       throw error;
     }
+  }
+
+  /** Logs in; a blank embedded token gets its PIN first. Answers the check value of an OTP slot. */
+  async #enter({ unit, pin }: Entered, params: SetupParams): Promise<string | undefined> {
+    await this.#initialiseBlank(unit, pin);
+    const enrol = params.adopt === true ? 'adopt' : 'program';
+    return this.#unlocking.login(unit, pin, params.useLastTry, enrol);
   }
 
   /** The SO PIN is drawn here and forgotten: whoever could read it from this disk could read the token file as well. */
@@ -82,23 +107,17 @@ export class Provisioning {
     await unit.initialise(info.label, raw, GENERATE_DEADLINE_MS);
   }
 
-  async #makeKeys(unit: TokenUnit, params: SetupParams): Promise<SetupResult> {
-    const { backend, domain, owner, adopt } = params;
-    const derivationObject = { ...DERIVATION_OBJECT, backend };
-    const rootKey = await unit.call(
-      adopt === true ? 'findSigningKey' : 'generateSigningKey',
-      ROOT_OBJECT,
-      GENERATE_DEADLINE_MS,
-    );
-    const derivationKey = await unit.call(
-      adopt === true ? 'findDerivationKey' : 'generateDerivationKey',
-      derivationObject,
-      GENERATE_DEADLINE_MS,
-    );
-    const uri = unit.status().uri;
+  async #makeKeys(
+    rootUnit: TokenUnit,
+    unit: TokenUnit,
+    params: SetupParams,
+    check: string | undefined,
+  ): Promise<SetupResult> {
+    const { domain, owner } = params;
     const createdAt = nowText();
-    const root = rootRecord(rootKey.result, uri, createdAt);
-    const derivation = derivationRecord(derivationKey.result, { uri, createdAt, backend });
+    const rootKey = await this.#rootKey(rootUnit, params, unit);
+    const root = rootRecord(rootKey, rootUnit.status().uri, createdAt);
+    const derivation = await this.#derivation(unit, params, createdAt, check);
     const derived = await deriveLeaf(unit, derivation, domain, AUDIT_FIELDS);
     const audit: LeafRecord = {
       usage: 'sign',
@@ -109,65 +128,53 @@ export class Provisioning {
       createdAt,
       homes: [],
     };
-    this.#parts.shelf.put(root).home = { token: unit.config.name, home: root.home };
+    this.#parts.shelf.put(root).home = { token: rootUnit.config.name, home: root.home };
     const shelved = this.#parts.shelf.put(audit);
     // Loaded already when an earlier setup ended half-way.
     shelved.leaf?.wipe();
     shelved.leaf = derived.leaf;
-    const lease = new Lease({
-      token: unit.config.name,
-      owner,
-      keys: new Set([root.keyId, audit.keyId]),
-      kinds: [],
-      uses: undefined,
-      expiresAtMs: leaseEndMs(this.#parts.config, params.seconds),
-      blind: false,
-    });
-    this.#parts.leases.open(lease);
+    const grant = { owner, kinds: [], uses: undefined, blind: false };
+    const expiresAtMs = leaseEndMs(this.#parts.config, params.seconds);
+    const open = (token: TokenUnit, keys: readonly string[]): Lease => {
+      const lease = new Lease({ ...grant, token: token.config.name, keys: new Set(keys), expiresAtMs });
+      this.#parts.leases.open(lease);
+      return lease;
+    };
+    // Each token is locked with its own lease.
+    if (rootUnit !== unit) open(rootUnit, [root.keyId]);
+    const lease = open(unit, rootUnit === unit ? [root.keyId, audit.keyId] : [audit.keyId]);
     return { root, derivation, audit, lease: lease.status() };
   }
 
-  /**
-   * Imports a loaded leaf into a second token and proves it there; the second token is locked again afterwards, because its
-   * host has seen the scalar.
-   */
-  async install(keyId: string, sealed: SealedPin, useLastTry: string | undefined): Promise<TokenHome> {
-    const { token, pin } = this.#parts.pins.open(sealed);
-    const unit = this.#parts.unitOf(token);
-    return unit.section(() => this.#install(unit, keyId, pin, useLastTry)).finally(() => pin.fill(0));
+  /** With an OTP slot the root may be missing after half a set-up, because the slot comes first. */
+  async #rootKey(unit: TokenUnit, { adopt }: SetupParams, derivation: TokenUnit): Promise<HostKeyInfo> {
+    const generate = async (): Promise<HostKeyInfo> =>
+      (await unit.call('generateSigningKey', ROOT_OBJECT, GENERATE_DEADLINE_MS)).result;
+    if (adopt !== true) return generate();
+    try {
+      return (await unit.call('findSigningKey', ROOT_OBJECT, GENERATE_DEADLINE_MS)).result;
+    } catch (thrown) {
+      const isMissing = asAgentError(thrown).code === 'token.key-missing';
+      if (isMissing && derivation.config.kind === 'yubikey-otp') return generate();
+      throw thrown;
+    }
   }
 
-  async #install(
+  async #derivation(
     unit: TokenUnit,
-    keyId: string,
-    pin: Buffer,
-    useLastTry: string | undefined,
-  ): Promise<TokenHome> {
-    const key = this.#parts.shelf.get(keyId);
-    const { record, leaf } = key;
-    if (record.usage !== 'sign' || key.role === 'audit') throw new AgentError('key.usage');
-    if (record.algorithm !== 'ecdsa-p256') {
-      throw new AgentError('token.unsupported', { message: 'only P-256 keys can be installed on a token' });
+    { adopt, backend }: SetupParams,
+    createdAt: string,
+    check: string | undefined,
+  ): Promise<DerivationRecord> {
+    const { uri } = unit.status();
+    const { config } = unit;
+    if (config.kind === 'yubikey-otp') {
+      if (check === undefined) throw new AgentError('internal.unexpected');
+      return slotRecord({ uri, createdAt, slot: config.slot, check, isAdopted: adopt === true });
     }
-    if (leaf === undefined) throw new AgentError('key.locked');
-    await this.#unlocking.login(unit, pin, useLastTry);
-    const scalar = Buffer.alloc(32);
-    try {
-      leaf.exportInto(scalar);
-      const { raw: point } = rawFromSpki(Buffer.from(record.publicKey, 'base64'));
-      const object = { id: record.keyId.slice(0, 16), label: formatKeyName(record) };
-      const imported = await unit.call(
-        'importSigningKey',
-        { ...object, publicPoint: Buffer.from(point).toString('base64') },
-        GENERATE_DEADLINE_MS,
-        scalar,
-      );
-      if (imported.result.publicKey !== record.publicKey) throw new AgentError('key.mismatch');
-      return { token: unit.status().uri, id: imported.result.id, label: imported.result.label };
-    } finally {
-      scalar.fill(0);
-      unit.end();
-    }
+    const method = adopt === true ? 'findDerivationKey' : 'generateDerivationKey';
+    const made = await unit.call(method, { ...DERIVATION_OBJECT, backend }, GENERATE_DEADLINE_MS);
+    return derivationRecord(made.result, { uri, createdAt, backend });
   }
 }
 
@@ -178,37 +185,39 @@ function drawSoPin(): Buffer {
   return pin;
 }
 
-function nowText(): string {
-  return new Date().toISOString().replace(/\.\d{3}Z$/, 'Z');
+function requireTwo(root: TokenUnit, derivation: TokenUnit): void {
+  if (root !== derivation) return;
+  throw new AgentError('usage.invalid', {
+    message: `token "${root.config.name}" is named twice`,
+    hint: 'leave out --root-token when one token holds both keys',
+  });
 }
 
-function rootRecord(info: HostKeyInfo, uri: string, createdAt: string): RootRecord {
-  const publicKey = info.publicKey;
-  if (publicKey === undefined)
-    throw new AgentError('token.key-missing', { message: 'the root key has no public half' });
-  return {
-    usage: 'root',
-    name: 'touchstone/root#root',
-    algorithm: 'ecdsa-p256',
-    keyId: keyIdOf(Buffer.from(publicKey, 'base64')),
-    publicKey,
-    createdAt,
-    home: { token: uri, id: info.id, label: info.label },
-  };
+function requireRootToken(unit: TokenUnit): void {
+  if (unit.config.kind !== 'yubikey-otp') return;
+  throw new AgentError('token.unsupported', {
+    message: `token "${unit.config.name}" is an OTP slot: it derives, and cannot hold the root key`,
+    hint: 'name the token for the root as well: touchstone token setup --otp --root-token NAME',
+  });
 }
 
-function derivationRecord(
-  info: HostKeyInfo,
-  facts: { uri: string; createdAt: string; backend: DerivationRecord['backend'] },
-): DerivationRecord {
-  const { publicKey } = info;
-  return {
-    usage: 'derive',
-    name: 'touchstone/derivation#derive',
-    backend: facts.backend,
-    backup: 'generated',
-    createdAt: facts.createdAt,
-    home: { token: facts.uri, id: info.id, label: info.label },
-    ...(publicKey === undefined ? {} : { publicKey, keyId: keyIdOf(Buffer.from(publicKey, 'base64')) }),
-  };
+/** Writing a slot destroys what is in it: the serial number says that a person knows which key is meant. */
+async function requireConfirmation(unit: TokenUnit, params: SetupParams): Promise<void> {
+  const { serial } = await unit.open();
+  if (params.adopt === true || params.programSlotOf === serial) return;
+  throw new AgentError('token.object-exists', {
+    message: `setting up token "${unit.config.name}": its slot would be written anew, and the serial number was not confirmed`,
+    hint: `add --confirm ${serial}, or --adopt to take the slot as it is`,
+  });
+}
+
+/** The slot must not be lost to a set-up that cannot succeed. */
+async function requireNoRoot(unit: TokenUnit): Promise<void> {
+  try {
+    await unit.call('findSigningKey', ROOT_OBJECT, GENERATE_DEADLINE_MS);
+  } catch (thrown) {
+    if (asAgentError(thrown).code === 'token.key-missing') return;
+    throw thrown;
+  }
+  throw new AgentError('token.object-exists', { details: { token: unit.config.name } });
 }

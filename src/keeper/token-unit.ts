@@ -18,11 +18,17 @@ const PROBE_EVERY_MS = 1_000;
 /** SoftHSM rewrites its files at each login: one failed look is not a removal. */
 const FAILED_PROBES = 3;
 const BACKOFF_MS = [0, 50, 200, 1_000, 5_000] as const;
+/** Time for a key to stop blinking, milliseconds. */
+const PARTING_MS = 300;
 /** A host that nobody logs in to ends after this time, milliseconds. */
 const IDLE_MS = 60_000;
 
+type LoginParams = HostCalls['login']['params'];
+
 export interface TokenUnitEvents {
   readonly onStatus: (status: TokenStatus) => void;
+  /** The token waits for a finger. @param secondsLeft until it gives up */
+  readonly onTouch?: ((secondsLeft: number) => void) | undefined;
   /** The host is gone, because the token was removed or because it died: nothing on the token can sign. */
   readonly onLost: (reason: LeaseEnd) => void;
 }
@@ -76,6 +82,7 @@ export class TokenUnit {
       manufacturer: info?.manufacturer,
       model: info?.model,
       firmware: info?.firmware,
+      slot: info?.slot,
       triesLeft: info?.triesLeft,
       reason: this.#reason?.toData(),
     };
@@ -126,14 +133,19 @@ export class TokenUnit {
     return this.#link.call(method, params, deadlineMs, raw);
   }
 
-  /** One login with what a person entered. @param pin overwritten. @throws AgentError `token.pin-…` */
-  async login(pin: Buffer, deadlineMs: number): Promise<void> {
-    const answer = await this.call('login', {}, deadlineMs, pin);
-    this.#info = answer.result;
+  /**
+   * One login with what a person entered. @param pin overwritten
+   * @returns the check value of an OTP slot
+   * @throws AgentError `token.pin-…`
+   */
+  async login(pin: Buffer, deadlineMs: number, params: LoginParams = {}): Promise<string | undefined> {
+    const { check, ...info } = (await this.call('login', params, deadlineMs, pin)).result;
+    this.#info = info;
     clearTimeout(this.#idle);
     this.#loggedIn = true;
     this.#reason = undefined;
     this.#events.onStatus(this.status());
+    return check;
   }
 
   /** Gives a blank embedded token its label and PIN. @param raw overwritten */
@@ -195,6 +207,8 @@ export class TokenUnit {
       token: this.config.name,
       entry: this.#entry,
       environment: { ...scrubEnvironment(process.env), ...this.config.env },
+      onNotice: ({ secondsLeft }) => this.#events.onTouch?.(secondsLeft),
+      partingMs: this.config.kind === 'yubikey-otp' ? PARTING_MS : undefined,
       onExit: () => {
         if (this.#link === link) this.#onHostLost();
       },
@@ -253,6 +267,7 @@ export function isEmbedded(config: TokenConfig): boolean {
 /** What tells the token host which token is meant. */
 function selectorOf(config: TokenConfig): HostCalls['open']['params'] {
   if (config.kind === 'pkcs11') return { module: config.module, uri: config.uri };
+  if (config.kind === 'yubikey-otp') return { serial: config.serial, slot: config.slot };
   throw new AgentError('token.unsupported', {
     message: `opening token "${config.name}": this release has no driver for "${config.kind}"`,
   });

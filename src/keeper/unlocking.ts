@@ -3,12 +3,12 @@
  * of it happens, or the token is locked again and nothing stays.
  */
 import type { Config } from '../config/document.js';
-import type { TokenConfig } from '../config/token-document.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
 import type { Leaf } from '../crypto/leaf.js';
 import type { KeyringAnchor, LeafRecord, TokenHome } from '../keys/key-record.js';
 import type { PinLedger } from '../state/pin-ledger.js';
-import type { HostTokenInfo } from '../tokenhost/messages.js';
+import type { HostTokenInfo, OtpLoginParams } from '../tokenhost/messages.js';
+import { holdsDerivation, otpLogin } from './derivation-token.js';
 import { deriveRecorded } from './deriving.js';
 import { rawKeyId, type KeyShelf, type ShelfKey } from './key-shelf.js';
 import type { LeaseBook } from './lease-book.js';
@@ -17,8 +17,9 @@ import type { PinDesk } from './pin-desk.js';
 import type { TokenUnit } from './token-unit.js';
 import type { LeaseOptions, SealedPin } from './wire.js';
 
-/** Time for a login; a driver may wait for the card, milliseconds. */
+/** Time for a login; a driver may wait for the card, an OTP slot waits for one finger, or two. Milliseconds. */
 const LOGIN_DEADLINE_MS = 20_000;
+const OTP_LOGIN_DEADLINE_MS = 75_000;
 const FIND_DEADLINE_MS = 10_000;
 
 export interface UnlockParts {
@@ -94,8 +95,15 @@ export class Unlocking {
   /**
    * One login with one PIN, under the rules and in the ledger. A session that is already open is ended first: a driver would
    * answer "already logged in" whatever the PIN is.
+   * @param enrol for the first login to an OTP slot
+   * @returns the check value of an OTP slot
    */
-  async login(unit: TokenUnit, pin: Buffer, useLastTry: string | undefined): Promise<HostTokenInfo> {
+  async login(
+    unit: TokenUnit,
+    pin: Buffer,
+    useLastTry: string | undefined,
+    enrol?: OtpLoginParams['enrol'],
+  ): Promise<string | undefined> {
     const { pins, ledger, shelf } = this.#parts;
     if (unit.loggedIn) {
       unit.end();
@@ -106,15 +114,18 @@ export class Unlocking {
     const before = await unit.look();
     pins.check(before, pin, useLastTry);
     ledger.begin(before.serial, before.triesLeft);
-    const sent = Buffer.from(pin);
-    try {
-      await unit.login(sent, LOGIN_DEADLINE_MS);
-    } catch (thrown) {
+    const check = await this.#send(unit, Buffer.from(pin), enrol).catch(async (thrown: unknown) => {
       throw await this.#loginFailed(unit, before, pin, asAgentError(thrown));
-    }
+    });
     pins.accepted(before.serial);
     ledger.end(before.serial, 'correct', 'full');
-    return before;
+    return check;
+  }
+
+  #send(unit: TokenUnit, pin: Buffer, enrol: OtpLoginParams['enrol']): Promise<string | undefined> {
+    if (unit.config.kind !== 'yubikey-otp') return unit.login(pin, LOGIN_DEADLINE_MS);
+    const { anchor, config } = this.#parts;
+    return unit.login(pin, OTP_LOGIN_DEADLINE_MS, otpLogin(anchor(), config.domain, enrol));
   }
 
   async #loginFailed(
@@ -125,7 +136,8 @@ export class Unlocking {
   ): Promise<AgentError> {
     const { pins, ledger } = this.#parts;
     const wrong = error.code === 'token.pin-incorrect';
-    if (wrong) pins.refused(before.serial, pin);
+    // A slot counts no tries, and what was wrong for another secret in it may be right again.
+    if (wrong && unit.config.kind !== 'yubikey-otp') pins.refused(before.serial, pin);
     const after = await unit.look().catch(() => undefined);
     const outcome = wrong ? 'wrong' : error.code === 'token.pin-locked' ? 'locked' : 'error';
     ledger.end(before.serial, outcome, after?.triesLeft ?? before.triesLeft);
@@ -142,7 +154,7 @@ export class Unlocking {
   /** The keys of this token that are wanted: named ones, or all active ones; audit leaf and root always, for the agent's own documents. */
   #wanted(unit: TokenUnit, keys: readonly string[] | undefined): ShelfKey[] {
     const named = keys === undefined ? undefined : new Set(keys);
-    const reachable = [...this.#parts.shelf.all()].filter((key) => this.#reachable(unit.config, key));
+    const reachable = [...this.#parts.shelf.all()].filter((key) => this.#reachable(unit, key));
     return reachable.filter((key) => {
       if (key.role === 'audit' || key.record.usage === 'root') return true;
       if (named !== undefined && !named.has(key.record.keyId)) return false;
@@ -150,18 +162,14 @@ export class Unlocking {
     });
   }
 
-  #reachable(token: TokenConfig, key: ShelfKey): boolean {
+  #reachable(unit: TokenUnit, { record }: ShelfKey): boolean {
     const anchor = this.#parts.anchor();
     if (anchor === undefined) return false;
-    if (key.record.usage === 'root') return this.#uri(token) === key.record.home.token;
-    const isMade = key.record.origin === 'token';
-    if (!isMade && this.#uri(token) === anchor.derivation.home.token) return true;
-    return key.record.homes.some((home) => home.token === this.#uri(token));
-  }
-
-  /** Token URIs in records are made from label and serial by the token host, so equal tokens have equal URIs. */
-  #uri(token: TokenConfig): string {
-    return this.#parts.unitOf(token.name).status().uri;
+    // Token URIs in records are made from label and serial by the token host, so equal tokens have equal URIs.
+    const { uri } = unit.status();
+    if (record.usage === 'root') return uri === record.home.token;
+    if (record.origin !== 'token' && holdsDerivation(unit, anchor)) return true;
+    return record.homes.some((home) => home.token === uri);
   }
 
   /**
@@ -175,7 +183,7 @@ export class Unlocking {
     found: Found,
   ): Promise<void> {
     const { uri } = unit.status();
-    const derives = uri === anchor.derivation.home.token;
+    const derives = holdsDerivation(unit, anchor);
     if (derives) await this.#checkDerivation(unit, anchor);
     else if (wanted.length === 0) throw holdsNothing(unit, uri);
     for (const key of wanted) {

@@ -25,6 +25,7 @@ import {
 } from '../crypto/algorithms.js';
 import type { ObjectBackend } from '../keys/key-record.js';
 import { allocateFrame } from '../encoding/frame.js';
+import type { OtpSlotInfo } from '../tokenhost/messages.js';
 
 export const FrameType = {
   order: 1,
@@ -48,11 +49,13 @@ const ORDER_SCHEME_MASK = 7;
 
 export type TokenState = 'absent' | 'present' | 'unlocked' | 'degraded';
 
+export type TokenKind = 'pkcs11' | 'yubikey-piv' | 'yubikey-otp';
+
 export interface TokenStatus {
   /** Name in touchstone.toml. */
   readonly name: string;
   readonly state: TokenState;
-  readonly kind: 'pkcs11' | 'yubikey-piv' | 'yubikey-otp';
+  readonly kind: TokenKind;
   readonly uri: string;
   /** Path of the PKCS#11 module, where the configuration names one. */
   readonly module?: string | undefined;
@@ -61,6 +64,8 @@ export interface TokenStatus {
   readonly manufacturer?: string | undefined;
   readonly model?: string | undefined;
   readonly firmware?: string | undefined;
+  /** OTP slots only. */
+  readonly slot?: OtpSlotInfo | undefined;
   readonly onRemoval: 'keep' | 'lock';
   readonly triesLeft?: TriesLeft | undefined;
   /** Why it is absent or degraded. */
@@ -122,6 +127,7 @@ export interface UnlockBegin {
   /** HPKE info, base64: binds serial and attempt id. */
   readonly info: string;
   readonly token: string;
+  readonly kind: TokenKind;
   readonly serial: string;
   readonly label: string;
   readonly triesLeft: TriesLeft;
@@ -190,6 +196,10 @@ export interface KeeperCalls {
       useLastTry?: string | undefined;
       /** Take the keys that an earlier setup left on the token instead of making new ones. */
       adopt?: boolean | undefined;
+      /** PIN of the token that holds the root, where it is not the one that derives. */
+      rootPin?: SealedPin | undefined;
+      /** The serial number that somebody typed: the slot of that key is written anew. */
+      programSlotOf?: string | undefined;
     };
     result: { root: RootRecord; derivation: DerivationRecord; audit: LeafRecord; lease: LeaseStatus };
   };
@@ -231,6 +241,8 @@ export type KeeperEvent =
     }
   | { readonly event: 'lease-ended'; readonly lease: LeaseStatus; readonly reason: LeaseEnd }
   | { readonly event: 'waiting'; readonly order: number; readonly token: string; readonly ahead: number }
+  /** A key blinks: somebody has to touch it before it gives up. */
+  | { readonly event: 'touch'; readonly token: string; readonly secondsLeft: number }
   /** The agent unlocked a token by itself, with the PIN that the configuration names. */
   | { readonly event: 'unlocked'; readonly lease: LeaseStatus; readonly loaded: number }
   | { readonly event: 'unlock-failed'; readonly token: string; readonly error: ErrorData }

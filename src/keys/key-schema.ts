@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { isKeyAlgorithm, KEY_ALGORITHMS } from '../crypto/algorithms.js';
 import type { KeyringAnchor, KeyringRecords } from './key-record.js';
+import { isOtpTokenUri } from './otp-uri.js';
 
 const MAX_U32 = 0xffff_ffff;
 
@@ -15,6 +16,14 @@ const home = z.strictObject({
   token: z.string().startsWith('pkcs11:').max(2048),
   id: z.string().regex(/^(?:[0-9a-f]{2}){1,255}$/),
   label: z.string().min(1).max(255),
+});
+
+/** OTP slots are no PKCS#11 tokens and have names of their own. */
+const derivationHome = home.extend({
+  token: z
+    .string()
+    .max(2048)
+    .refine((token) => token.startsWith('pkcs11:') || isOtpTokenUri(token), 'not the URI of a token'),
 });
 
 const keyBase = {
@@ -34,10 +43,14 @@ const root = z.strictObject({
 const derivation = z.strictObject({
   usage: z.literal('derive'),
   name: z.literal('touchstone/derivation#derive'),
-  backend: z.enum(['ec', 'hmac']),
-  home,
+  backend: z.enum(['ec', 'hmac', 'otp']),
+  home: derivationHome,
   publicKey: spki.optional(),
   keyId: keyId.optional(),
+  check: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .optional(),
   backup: z.enum(['generated', 'imported']),
   createdAt: time,
 });
@@ -59,7 +72,7 @@ const leaf = z.strictObject({
 
 export const anchorSchema: z.ZodType<KeyringAnchor> = z.strictObject({
   format: z.literal('touchstone-keyring-anchor'),
-  version: z.literal(1),
+  version: z.union([z.literal(1), z.literal(2)]),
   domain: z.string(),
   createdAt: time,
   root,

@@ -7,6 +7,7 @@ import { decodeBase64 } from '../encoding/base64.js';
 import { AgentError } from '../errors/agent-error.js';
 import type { KeyringAnchor, KeyringRecords, LeafRecord } from './key-record.js';
 import { parseKeyUri } from './key-uri.js';
+import { isOtpTokenUri } from './otp-uri.js';
 import { isAgentRole, kindsOfRole, ROOT_ROLE } from './roles.js';
 
 const AUDIT_REPOSITORY = 'touchstone/agent';
@@ -27,8 +28,12 @@ export function checkAnchor(anchor: KeyringAnchor): void {
     parseKeyUri(root.home.token);
   });
   checking('keyring anchor: derivation', () => {
-    parseKeyUri(derivation.home.token);
-    const { publicKey, keyId } = derivation;
+    const { publicKey, keyId, check } = derivation;
+    const isOtp = derivation.backend === 'otp';
+    if (isOtpTokenUri(derivation.home.token) !== isOtp) throw broken('the home is not one of its backend');
+    if (!isOtp) parseKeyUri(derivation.home.token);
+    if ((check !== undefined) !== isOtp) throw broken('check belongs to backend otp');
+    if (anchor.version !== (isOtp ? 2 : 1)) throw broken('backend otp, and nothing else, is of version 2');
     const isPublic = publicKey !== undefined && keyId !== undefined;
     if (isPublic !== (derivation.backend === 'ec')) throw broken('publicKey and keyId belong to backend ec');
     if (isPublic) checkPublicHalf({ publicKey, keyId, algorithm: 'ecdsa-p256' });

@@ -81,7 +81,7 @@ export function verifyKeyring(file: string | Buffer): VerifiedKeyring {
   const anchor = readPart(anchorPayload, anchorSchema, {
     format: 'touchstone-keyring-anchor',
     what: 'keyring anchor',
-    newest: 1,
+    newest: 2,
   });
   checkAnchor(anchor);
   requireSignature(anchorEnvelope, anchorPayload, anchor.root, 'anchor');

@@ -11,5 +11,7 @@ export type AgentEvent =
       readonly token: string;
       readonly ahead: number;
     }
+  /** A key blinks: somebody has to touch it. */
+  | { readonly event: 'touch-needed'; readonly token: string; readonly secondsLeft: number }
   | { readonly event: 'policy'; readonly problem: { readonly code: string; readonly message: string } | null }
   | { readonly event: 'stopping' };

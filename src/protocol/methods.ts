@@ -47,10 +47,12 @@ const errorData = z.object({
   details: z.record(z.string(), z.unknown()).optional(),
 });
 
+const tokenKind = z.enum(['pkcs11', 'yubikey-piv', 'yubikey-otp']);
+
 export const tokenStatusSchema = z.object({
   name: z.string(),
   state: z.enum(['absent', 'present', 'unlocked', 'degraded']),
-  kind: z.enum(['pkcs11', 'yubikey-piv', 'yubikey-otp']),
+  kind: tokenKind,
   uri: z.string(),
   module: z.string().optional(),
   label: z.string().optional(),
@@ -58,6 +60,10 @@ export const tokenStatusSchema = z.object({
   manufacturer: z.string().optional(),
   model: z.string().optional(),
   firmware: z.string().optional(),
+  slot: z
+    .object({ number: z.union([z.literal(1), z.literal(2)]), programmed: z.boolean(), touch: z.boolean() })
+    .optional()
+    .describe('of an OTP slot, when it was last looked at'),
   onRemoval: z.enum(['keep', 'lock']),
   triesLeft: triesLeft.optional(),
   reason: errorData.optional(),
@@ -190,6 +196,10 @@ export const METHODS = {
         .boolean()
         .optional()
         .describe('take the keys that are already there, for a spare or restored token'),
+      rootPin: sealedPin.optional().describe('where another token holds the root: its PIN'),
+      programSlotOf: text(10)
+        .optional()
+        .describe('serial number of the YubiKey whose OTP slot is written anew, as a person typed it'),
       seconds: seconds.optional(),
       useLastTry: text(64).optional(),
     }),
@@ -264,6 +274,7 @@ export const METHODS = {
       publicKey: z.string(),
       info: z.string(),
       token: z.string(),
+      kind: tokenKind.describe('yubikey-otp takes a passphrase, the others a PIN'),
       serial: z.string(),
       label: z.string(),
       triesLeft,

@@ -16,8 +16,17 @@ export interface TokenInfo {
   readonly loginRequired: boolean;
   /** The steps that PKCS#11 flags tell apart. */
   readonly triesLeft: 'full' | 'low' | 'last' | 'locked';
-  /** RFC 7512, names exactly this token. */
+  /** RFC 7512, or the name of an OTP slot; names exactly this token. */
   readonly uri: string;
+  /** OTP slots only. */
+  readonly slot?: OtpSlotInfo | undefined;
+}
+
+/** An OTP slot when it was last looked at. */
+export interface OtpSlotInfo {
+  readonly number: 1 | 2;
+  readonly programmed: boolean;
+  readonly touch: boolean;
 }
 
 /** CKA_ID in lower-case hex and CKA_LABEL: together they name one key on a token. */

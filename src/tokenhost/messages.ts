@@ -6,9 +6,9 @@
  */
 import type { KeyAlgorithm } from '../crypto/algorithms.js';
 import type { DerivationBackend, ObjectBackend } from '../keys/key-record.js';
-import type { SignMechanism, TokenInfo, TokenKey } from '../token/token.js';
+import type { OtpSlotInfo, SignMechanism, TokenInfo, TokenKey } from '../token/token.js';
 
-export type { SignMechanism };
+export type { OtpSlotInfo, SignMechanism };
 
 /** What a token says of itself. */
 export type HostTokenInfo = TokenInfo;

@@ -59,6 +59,7 @@ describe('the host of an OTP slot', () => {
       loginRequired: true,
       triesLeft: 'full',
       uri: 'yubikey-otp:serial=12345678;slot=2',
+      slot: { number: 2, programmed: true, touch: true },
     });
     expect((await host.call('probe', {})).result).toEqual(result);
   });

@@ -9,7 +9,33 @@ const FILE = 'touchstone.toml';
 const HEAD = 'version = 1\ndomain = "acme.example"\n';
 const TOKEN = '[[token]]\nname = "a"\nmodule = "/lib/p11.so"\nuri = "pkcs11:token=a"\n';
 
+const SLOT = '[[token]]\nname = "s"\nkind = "yubikey-otp"\nserial = 12345678\nslot = 2\n';
+
 describe('configuration', () => {
+  it('reads an OTP slot, and shows it as it was written', () => {
+    const text = HEAD + SLOT;
+    const config = parseConfig(text, FILE);
+    expect(config.tokens).toEqual([
+      {
+        kind: 'yubikey-otp',
+        name: 's',
+        serial: '12345678',
+        slot: 2,
+        onRemoval: 'keep',
+        env: {},
+        pin: { source: 'person' },
+      },
+    ]);
+    const shown = settingsOf(config, text, FILE).filter(({ name }) => name.startsWith('token'));
+    expect(shown.map(({ name, value }) => `${name} = ${JSON.stringify(value)}`)).toEqual([
+      'token[0].name = "s"',
+      'token[0].kind = "yubikey-otp"',
+      'token[0].serial = 12345678',
+      'token[0].slot = 2',
+      'token[0].on-removal = "keep"',
+    ]);
+  });
+
   it('has defaults for everything but version and domain', () => {
     expect(parseConfig(HEAD, FILE)).toEqual({
       version: 1,
@@ -141,11 +167,11 @@ ${TOKEN.replace('"a"', '"b"')}pin = { credential = "touchstone-pin" }
       'token[0].kind',
     ],
     [
-      'an OTP token as long as it has no driver',
-      `${HEAD}[[token]]\nname = "a"\nkind = "yubikey-otp"\nserial = 7\nslot = 1\n`,
+      'two slots of one key',
+      `${HEAD}${SLOT}${SLOT.replace('"s"', '"t"').replace('slot = 2', 'slot = 1')}`,
       'config.invalid',
-      5,
-      'token[0].kind',
+      11,
+      'token[1].serial',
     ],
     ['two tokens of one name', HEAD + TOKEN + TOKEN, 'config.invalid', 8, 'token[1].name'],
     [

@@ -5,6 +5,7 @@ import { PinDesk } from '../../src/keeper/pin-desk.js';
 import type { SealedPin, UnlockBegin } from '../../src/keeper/wire.js';
 import { codeOf } from '../support/error-code.js';
 
+const RELEASE = { name: 'release', kind: 'pkcs11' } as const;
 const TOKEN = {
   label: 'release',
   serial: '0123',
@@ -33,7 +34,7 @@ function sealed(begun: UnlockBegin, pin: string, info = begun.info): SealedPin {
 describe('an attempt', () => {
   it('opens once, for the token it was begun for', () => {
     const desk = new PinDesk();
-    const begun = desk.begin('release', TOKEN);
+    const begun = desk.begin(RELEASE, TOKEN);
     const opened = desk.open(sealed(begun, '123456'));
     expect(opened).toEqual({ token: 'release', pin: Buffer.from('123456') });
     expect(codeOf(() => desk.open(sealed(begun, '123456')))).toBe('lease.attempt');
@@ -41,7 +42,7 @@ describe('an attempt', () => {
 
   it('does not open what was sealed for another one', () => {
     const desk = new PinDesk();
-    const [first, second] = [desk.begin('release', TOKEN), desk.begin('release', TOKEN)];
+    const [first, second] = [desk.begin(RELEASE, TOKEN), desk.begin(RELEASE, TOKEN)];
     expect(codeOf(() => desk.open(sealed(first, '123456', second.info)))).toBe('lease.attempt');
   });
 });
@@ -63,7 +64,7 @@ describe('a PIN', () => {
     ['with the line end of a file from Windows', '123456\r'],
     ['of two lines', '123456\n654321'],
     ['with a NUL', '123456\0'],
-    ['longer than any token takes', '1'.repeat(256)],
+    ['longer than any token takes', '1'.repeat(513)],
   ])('%s is nothing that a person typed, and is not sent', (_what, pin) => {
     expect(
       codeOf(() => {

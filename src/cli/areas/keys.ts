@@ -23,15 +23,31 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
   },
   {
     path: ['token', 'setup'],
-    summary: 'make the root and the derivation key on a token, and the keyring',
+    summary: 'make the root and the derivation key on a token or on two, and the keyring',
     options: [
-      { flags: '--token <name>', summary: 'token in touchstone.toml; needed when there are several' },
+      {
+        flags: '--token <name>',
+        summary: 'token in touchstone.toml that derives; needed when there are several',
+      },
+      { flags: '--root-token <name>', summary: 'the token for the root, when it is another one' },
+      { flags: '--otp', summary: 'derive with the OTP slot of a YubiKey and a passphrase; writes the slot' },
+      { flags: '--plan', summary: 'with --otp: say what would be done, and do nothing' },
+      {
+        flags: '--confirm <serial>',
+        summary: 'with --otp: the serial number that is asked for at the terminal otherwise',
+      },
       { flags: '--backend <kind>', summary: 'how keys are derived: ec or hmac (default ec)' },
       { flags: '--adopt', summary: 'take the keys that are already there, on a spare or restored token' },
       { flags: '--for <time>', summary: 'how long the lease that begins lasts, for example 8h' },
       ...PIN_OPTIONS,
+      { flags: '--root-pin-file <file>', summary: 'like --pin-file, for the PIN of --root-token' },
+      { flags: '--root-pin-fd <number>', summary: 'like --pin-fd, for the PIN of --root-token' },
     ],
-    examples: ['touchstone token setup', 'touchstone token setup --backend hmac --pin-file /run/secrets/pin'],
+    examples: [
+      'touchstone token setup',
+      'touchstone token setup --backend hmac --pin-file /run/secrets/pin',
+      'touchstone token setup --otp --token slot --root-token release --plan',
+    ],
     load: async () => (await import('../commands/token-setup.js')).tokenSetup,
   },
   {

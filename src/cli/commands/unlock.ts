@@ -10,6 +10,7 @@ import type { OptionValues } from '../option-values.js';
 import { pinSource, type PinSource } from '../pin.js';
 import { renderError } from '../error-text.js';
 import { counted } from '../table.js';
+import { withTouchNotes } from '../touch.js';
 
 /** Entries a person gets before the command gives up. */
 const MAX_ENTRIES = 3;
@@ -23,13 +24,15 @@ export async function unlock(context: CliContext, invocation: Invocation): Promi
   const lease = leaseRequest(options);
   const source = pinSource(context, options);
   const result = await withAgent(context, (client) =>
-    enterPin(context, source, () =>
-      unlockToken(client, {
-        token: options.text('token'),
-        readPin: source.read,
-        lease,
-        timeoutMs: context.flags.timeoutMs ?? LIMITS.maxDeadlineMs,
-      }),
+    withTouchNotes(context, client, () =>
+      enterPin(context, source, () =>
+        unlockToken(client, {
+          token: options.text('token'),
+          readPin: source.read,
+          lease,
+          timeoutMs: context.flags.timeoutMs ?? LIMITS.maxDeadlineMs,
+        }),
+      ),
     ),
   );
   return { json: result, text: renderUnlock(result) };

@@ -144,7 +144,9 @@ export class OtpToken {
   /** The secret is drawn here, proved once, and forgotten: nobody can make a spare of this slot. */
   async #program(challenge: Buffer): Promise<Buffer> {
     using secret = SecretBytes.take(randomBytes(SLOT_SECRET_BYTES));
-    await this.#open().device.writeSecret(this.#slot, secret.bytes);
+    const found = this.#open();
+    await found.device.writeSecret(this.#slot, secret.bytes);
+    this.#found = { ...found, info: describe(found.info.serial, this.#slot, await found.device.status()) };
     const response = await this.#respond(challenge);
     const wanted = createHmac('sha1', secret.bytes).update(challenge).digest();
     const isRight = response.equals(wanted);
@@ -195,7 +197,7 @@ function joined(response: SecretBytes, work: SecretBytes): Buffer {
 }
 
 /** Nobody counts tries here: what a wrong passphrase costs is a touch. */
-function describe(serial: string, slot: Slot, { version }: DeviceStatus): TokenInfo {
+function describe(serial: string, slot: Slot, { version, slots }: DeviceStatus): TokenInfo {
   return {
     label: `OTP slot ${slot}`,
     serial,
@@ -206,5 +208,6 @@ function describe(serial: string, slot: Slot, { version }: DeviceStatus): TokenI
     loginRequired: true,
     triesLeft: 'full',
     uri: otpTokenUri(serial, slot),
+    slot: { number: slot, ...slots[slot] },
   };
 }
