@@ -4,7 +4,7 @@ import { Journal } from '../trust/journal.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../trust/publication.js';
 import { Publisher, type Published } from '../trust/publisher.js';
 import { keysWithin } from '../trust/reach.js';
-import type { RoleKey } from '../trust/role-signer.js';
+import type { RoleKey, RoleSigner } from '../trust/role-signer.js';
 import { RootCertificates } from '../trust/root-certificate-order.js';
 import { requestTimeoutMs, withAgent } from './agent-session.js';
 import type { CommandResult } from './command.js';
@@ -18,7 +18,7 @@ const MAX_DAYS = 10_950;
 
 export interface PublishingSession extends TrustSession {
   readonly repository: string;
-  readonly signer: AgentSigner;
+  readonly signer: RoleSigner;
   readonly publisher: Publisher;
   readonly certificates: RootCertificates;
   /** Of root certificates that are made now. */
@@ -30,6 +30,8 @@ export interface PublishingNeeds {
   readonly roles?: readonly string[] | undefined;
   /** For whoever renews what has expired. */
   readonly tolerateExpired?: boolean | undefined;
+  /** Signs for all roles there are, with what the agent and somebody else have: for taking over a repository. */
+  readonly beside?: ((agent: RoleSigner) => RoleSigner) | undefined;
 }
 
 /** Connects to the agent, opens the repository, and hands both over. */
@@ -43,14 +45,16 @@ export async function withPublisher<T>(
   const session = await openTrust(context, options, repository);
   const { server, trustDir, pins, memory } = session;
   return withAgent(context, (client) => {
-    const signer = new AgentSigner(client, requestTimeoutMs(context));
+    const agent = new AgentSigner(client, requestTimeoutMs(context));
+    const signer = needs.beside?.(agent) ?? agent;
     const lifetimes = lifetimesOf(options);
     const publisher = new Publisher({
       server,
       signer,
       journal: new Journal(trustDir, repository),
       reading: { pins, memory, tolerateExpired: needs.tolerateExpired ?? false },
-      keys: (all: readonly RoleKey[]) => keysWithin(all, needs.roles ?? []),
+      keys: (all: readonly RoleKey[]) =>
+        needs.beside === undefined ? keysWithin(all, needs.roles ?? []) : all,
       lifetimes,
       deadline: Date.now() + LOCK_MS,
     });

@@ -145,6 +145,25 @@ export const TRUST_PUBLISHING_COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('../commands/trust-key-rotate.js')).trustKeyRotate,
   },
   {
+    path: ['trust', 'import'],
+    summary: 'take over a repository of notary or docker: root to the token, every other key a leaf',
+    arguments: [REPOSITORY],
+    options: [
+      {
+        flags: '--from <folder>',
+        summary: 'trust folder with the old keys, for example ~/.docker/trust',
+        required: true,
+      },
+      { flags: '--passphrase-file <file>', summary: 'passphrase of the old root key (mode 0600)' },
+      { flags: '--passphrase-fd <number>', summary: 'read that passphrase from this open file descriptor' },
+      ROOT_KEY,
+      DAYS,
+      ...TRUST_OPTION_SPECS,
+    ],
+    examples: ['touchstone trust import registry.example/acme/app --from ~/.docker/trust'],
+    load: async () => (await import('../commands/trust-import.js')).trustImport,
+  },
+  {
     path: ['trust', 'signer', 'add'],
     summary: 'take in a signer: a role of the own name, and the right to release',
     arguments: [REPOSITORY, SIGNER],
