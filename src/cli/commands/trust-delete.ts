@@ -5,6 +5,7 @@ import { parseTrustReference } from '../../trust/repository-name.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
 import { openTrust } from '../trust-session.js';
+import { readTypedLine } from '../typed-line.js';
 
 /** Deletes after the repository was named a second time. */
 export async function trustDelete(
@@ -12,10 +13,16 @@ export async function trustDelete(
   { options, args }: Invocation,
 ): Promise<CommandResult> {
   const { repository } = parseTrustReference(args[0] ?? '');
-  if (options.text('confirm') !== repository) {
+  const typed =
+    options.text('confirm') ??
+    (await readTypedLine(
+      `every reader will refuse images of ${repository}; type its name to delete its trust data: `,
+      `if that is meant, add --confirm ${repository}`,
+    ));
+  if (typed !== repository) {
     throw new AgentError('usage.invalid', {
-      message: `deleting the trust data of ${repository}: every reader will refuse its images`,
-      hint: `if that is meant, add --confirm ${repository}`,
+      message: `deleting the trust data of ${repository}: another name was given, so nothing was changed`,
+      hint: `if it is meant, add --confirm ${repository}`,
     });
   }
   const session = await openTrust(context, options, repository);
