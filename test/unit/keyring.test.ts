@@ -27,6 +27,11 @@ function withAnchor(base: SoftwareKeyring, changes: Partial<KeyringAnchor>): Sof
   return { ...base, anchor, records: { ...base.records, anchor: hash } };
 }
 
+function publicHalf(): { readonly keyId: string; readonly publicKey: string } {
+  const { keyId, publicKey } = softwareKey();
+  return { keyId, publicKey };
+}
+
 function withLeaf(changes: Partial<LeafRecord>): SoftwareKeyring {
   return softwareKeyring([leafRecord(changes)]);
 }
@@ -45,6 +50,40 @@ describe('a keyring file', () => {
     expect(keyring.domain).toBe('acme.example');
     expect(JSON.parse(signedFile(base))).toMatchObject({ anchor: { payload: anchorEnvelope.payload } });
     expect(verifyKeyring(Buffer.from(signedFile(base))).keyring.records.sequence).toBe(2);
+  });
+
+  const SLOT = {
+    usage: 'derive',
+    name: 'touchstone/derivation#derive',
+    backend: 'otp',
+    home: { token: 'yubikey-otp:serial=12345678;slot=2', id: '02', label: 'slot 2' },
+    check: '0123456789abcdef0123456789abcdef',
+    backup: 'generated',
+    createdAt: AT,
+  } as const;
+
+  it('reads back with an OTP slot, whose anchor is of version 2', () => {
+    const changed = withAnchor(softwareKeyring(), { version: 2, derivation: SLOT });
+    expect(verifyKeyring(signedFile(changed)).keyring.anchor).toEqual(changed.anchor);
+  });
+
+  it.each<[string, Partial<KeyringAnchor>]>([
+    ['an OTP slot in version 1', { version: 1, derivation: SLOT }],
+    ['version 2 without an OTP slot', { version: 2 }],
+    ['an OTP slot without check value', { version: 2, derivation: { ...SLOT, check: undefined } }],
+    ['a check value of another length', { version: 2, derivation: { ...SLOT, check: '00' } }],
+    [
+      'an OTP slot on a PKCS#11 token',
+      { version: 2, derivation: { ...SLOT, home: tokenHome('02', 'slot 2') } },
+    ],
+    [
+      'a third slot',
+      { version: 2, derivation: { ...SLOT, home: { ...SLOT.home, token: 'yubikey-otp:serial=1;slot=3' } } },
+    ],
+    ['a public key of an OTP slot', { version: 2, derivation: { ...SLOT, ...publicHalf() } }],
+  ])('is damaged with %s', (_, changes) => {
+    const changed = withAnchor(softwareKeyring(), changes);
+    expect(codeOf(() => verifyKeyring(signedFile(changed)))).toBe('state.damaged');
   });
 
   it('reads back with an hmac derivation key and an Ed25519 audit leaf', () => {

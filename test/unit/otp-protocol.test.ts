@@ -166,7 +166,7 @@ describe('a device', () => {
     const { device } = await plugged(new VirtualOtpKey({ serial: 1, serialVisible: false }));
     const error = await rejectionOf(device.serial());
     expect(error.code).toBe('token.unsupported');
-    expect(error.hint).toContain('serial-api-visible');
+    expect(error.hint).toContain('ykman otp');
   });
 
   it.each([1, 2] as const)('answers challenges of every length in slot %i', async (slot) => {

@@ -38,7 +38,7 @@ export class OtpDevice {
     if (answer.outcome === 'rest') {
       throw new AgentError('token.unsupported', {
         message: 'reading the serial number over OTP: the key hides it from programs',
-        hint: 'show it: ykman otp settings --serial-api-visible SLOT (write the slot anew), then insert the key again',
+        hint: 'a slot that is written with "ykman otp" shows it again; then insert the key anew',
       });
     }
     return String(answer.data.readUInt32BE(0));
