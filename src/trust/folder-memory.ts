@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { parseJsonStrict } from '../encoding/json.js';
 import { AgentError } from '../errors/agent-error.js';
+import { isJsonObject } from '../formats/json-object.js';
 import { readEnvelope } from '../formats/notary1/reader.js';
 import { writeFileAtomic } from '../platform/store/atomic-file.js';
 import { readFileBounded } from '../platform/store/bounded-read.js';
@@ -13,9 +14,11 @@ import type { SeenCollection, SeenFile, TrustMemory } from './memory.js';
 const MAX_BYTES = 64 * 1024 * 1024;
 const MAX_PLAIN_NAME = 180;
 const FOLDER = 'seen';
+const FORMAT = 'touchstone-trust-seen';
 
 const hex = z.string().regex(/^[0-9a-f]{64}$/);
 const schema = z.strictObject({
+  format: z.literal(FORMAT),
   version: z.literal(1),
   repository: z.string(),
   anchor: z.string(),
@@ -39,7 +42,11 @@ export class FolderMemory implements TrustMemory {
     const path = this.#file(repository);
     const bytes = readFileBounded(path, MAX_BYTES);
     if (bytes === undefined) return undefined;
-    const parsed = schema.safeParse(parseJsonStrict(bytes, `reading ${path}`, 'state.damaged'));
+    const value = parseJsonStrict(bytes, `reading ${path}`, 'state.damaged');
+    if (isJsonObject(value) && typeof value['version'] === 'number' && value['version'] > 1) {
+      throw new AgentError('state.version', { details: { path } });
+    }
+    const parsed = schema.safeParse(value);
     if (!parsed.success || parsed.data.repository !== repository) {
       throw new AgentError('state.damaged', {
         message: `reading ${path}: it does not hold what was seen of ${repository}`,
@@ -61,6 +68,7 @@ export class FolderMemory implements TrustMemory {
     if (stored !== undefined && stored.anchor === seen.anchor && isBehind(seen, stored)) return;
     const { anchor, root, roles } = seen;
     const json = {
+      format: FORMAT,
       version: 1,
       repository,
       anchor,

@@ -5,7 +5,7 @@ import type { NotaryKey } from '../formats/notary1/key.js';
 import { readEnvelope, type SignedDocument } from '../formats/notary1/reader.js';
 import { checkRootCertificate } from '../formats/notary1/root-certificate.js';
 import { signersOf } from '../formats/notary1/signature.js';
-import { checkSignatures, expiredError, isExpired } from './file-check.js';
+import { checkSignatures } from './file-check.js';
 import type { SeenCollection } from './memory.js';
 import type { MetadataSource } from './metadata-source.js';
 import { admits, anchorOf, type PinSet } from './pins.js';
@@ -31,8 +31,9 @@ export interface TrustedRoot {
 }
 
 /**
- * The root in force, verified.
- * @throws AgentError `notary.missing`, `notary.pin`, `notary.rollback`, `notary.threshold`, `notary.expired`, `notary.document`
+ * The root in force, verified but for its date, which is judged with those of the other roles.
+ * @throws AgentError `notary.missing`, `notary.pin`, `notary.rollback`, `notary.threshold`, `notary.document`, `notary.expired` for a
+ *   certificate
  */
 export async function trustedRoot(source: MetadataSource, now: RootCircumstances): Promise<TrustedRoot> {
   const file = await source.fetch('root');
@@ -90,9 +91,8 @@ class RootReader {
     }
   }
 
-  /** Certificates and date of the current root. */
+  /** Certificates of the current root. */
   checkInForce(): readonly string[] {
-    const { nowMs, tolerateExpired } = this.#now;
     const { document } = this.#current;
     const judged = [...this.#signers(this.#current).values()].map((key) => this.#judgeCertificate(key));
     const refusals = judged.filter((one) => one instanceof AgentError);
@@ -100,7 +100,6 @@ class RootReader {
     if (judged.length - refusals.length < document.roles.root.threshold && refusals[0] !== undefined) {
       throw refusals[0];
     }
-    if (isExpired(document, nowMs) && !tolerateExpired) throw expiredError('root', document);
     return judged.filter((one) => typeof one === 'string');
   }
 
@@ -115,8 +114,11 @@ class RootReader {
     }
   }
 
-  /** The newest root that the pin admits. */
+  /** The root that was seen, if the new pin admits it, else the newest one that it admits. */
   async #pinned(): Promise<SignedRoot> {
+    const { seen } = this.#now;
+    const known = seen === undefined ? undefined : readEnvelope(seen.root, 'root');
+    if (known !== undefined && this.#isPinned(known)) return known;
     const lowest = Math.max(1, this.#current.document.version - MAX_ROTATIONS);
     for (let version = this.#current.document.version; version >= lowest; version -= 1) {
       const root = await this.#root(version);

@@ -12,6 +12,7 @@ import type { FileChoice, MetadataSource } from './metadata-source.js';
 import { MAX_METADATA_BYTES } from './server.js';
 
 const INDEX = 'touchstone-trust-copy.json';
+const FORMAT = 'touchstone-trust-copy';
 const METADATA = 'metadata';
 const MAX_INDEX_BYTES = 64 * 1024;
 const FILE_MODE = 0o644;
@@ -33,8 +34,9 @@ export class SavedCopy implements MetadataSource {
     const path = join(folder, INDEX);
     const bytes = readFileBounded(path, MAX_INDEX_BYTES);
     const value = bytes === undefined ? undefined : parseJsonStrict(bytes, `reading ${path}`, 'usage.file');
-    const { version, repository, savedAt } = isJsonObject(value) ? value : {};
-    if (version !== 1 || typeof repository !== 'string' || typeof savedAt !== 'string') {
+    const { format, version, repository, savedAt } = isJsonObject(value) ? value : {};
+    const isOurs = format === FORMAT && version === 1;
+    if (!isOurs || typeof repository !== 'string' || typeof savedAt !== 'string') {
       throw new AgentError('usage.file', {
         message: `reading ${folder}: there is no saved copy of a repository`,
         hint: 'make one with "touchstone trust save REPOSITORY FOLDER"',
@@ -80,7 +82,7 @@ export async function saveCopy(
     mkdirSync(dirname(path), { recursive: true });
     writeFileAtomic(path, file, FILE_MODE);
   }
-  const index = { version: 1, repository: collection.repository, savedAt: now.toISOString() };
+  const index = { format: FORMAT, version: 1, repository: collection.repository, savedAt: now.toISOString() };
   writeFileAtomic(join(folder, INDEX), `${JSON.stringify(index)}\n`, FILE_MODE);
   return [...files.keys()];
 }

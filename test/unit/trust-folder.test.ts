@@ -63,6 +63,14 @@ describe('memory in a folder', () => {
     },
   );
 
+  it('of a later release is left alone', async () => {
+    const trust = folder.join('trust');
+    await read(new MadeRepository(NAME), new FolderMemory(trust));
+    const file = seenFileOf(trust);
+    writeFileSync(file, readFileSync(file, 'utf8').replace('"version":1', '"version":2'));
+    expect(codeOf(() => new FolderMemory(trust).load(NAME))).toBe('state.version');
+  });
+
   it('of another repository is not taken either', async () => {
     const trust = folder.join('trust');
     await read(new MadeRepository(NAME), new FolderMemory(trust));

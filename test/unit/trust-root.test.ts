@@ -176,6 +176,17 @@ describe('first use', () => {
   });
 });
 
+it('a new pin that fits what was seen does not forget it', async () => {
+  const own = root();
+  const made = new MadeRepository(NAME, [own]);
+  const before = new Map(made.files);
+  const memory = new PassingMemory();
+  await read(made.publish({ root: true }), { memory });
+  for (const [name, file] of before) made.files.set(name, file);
+  const pins = pinned({ repository: NAME, certificates: [own.id] });
+  expect(await refusal(made, { memory, pins })).toBe('notary.rollback');
+});
+
 describe('rotations', () => {
   it('are followed one by one, from what was seen and from an old pin', async () => {
     const first = root();

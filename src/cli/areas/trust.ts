@@ -74,7 +74,7 @@ export const TRUST_READING_COMMANDS: readonly CommandSpec[] = [
   {
     path: ['trust', 'watch'],
     summary:
-      'report what expires soon; exit status 1 when something does, 6 when a repository no longer verifies',
+      'report what expires soon; exit status 1 when something does, 6 when something has expired or cannot be verified',
     arguments: [{ name: '<repository...>', summary: 'for example registry.example/acme/app' }],
     options: [
       { flags: '--within <time>', summary: 'how far ahead to look (default 30d)' },

@@ -26,7 +26,7 @@ interface Finding {
   readonly problem: string | null;
 }
 
-/** Exit status 0 when nothing is found, 1 when something expires within the window, 6 when something no longer verifies. */
+/** Exit status 0 when nothing is found, 1 when something expires within the window, 6 when something has expired or cannot be verified. */
 export async function trustWatch(context: CliContext, { options, args }: Invocation): Promise<CommandResult> {
   const windowMs = 1000 * (options.seconds('within') ?? DEFAULT_WITHIN_SECONDS);
   const findings: Finding[] = [];
