@@ -13,6 +13,7 @@ import type { Collection } from './collection.js';
 import { Draft, type PublishedState } from './draft.js';
 import type { Journal, PendingPublish } from './journal.js';
 import { PassingMemory, type TrustMemory } from './memory.js';
+import { NewestTimestamp } from './newest-timestamp.js';
 import { PinSet } from './pins.js';
 import {
   pendingDocuments,
@@ -251,7 +252,8 @@ export class Publisher {
   async #read(): Promise<Collection | undefined> {
     const { reading, server } = this.#parts;
     try {
-      return await updateCollection(server, { ...reading, nowMs: Date.now() });
+      const source = reading.tolerateExpired ? new NewestTimestamp(server) : server;
+      return await updateCollection(source, { ...reading, nowMs: Date.now() });
     } catch (cause) {
       if (cause instanceof AgentError && cause.code === 'notary.missing') return undefined;
       throw cause;
