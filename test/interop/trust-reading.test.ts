@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TOUCHSTONE, runProgram, type CommandResult } from '../support/demo-agent.js';
-import { DockerClient } from '../support/docker-client.js';
+import { DockerClient, dockerPrograms } from '../support/docker-client.js';
 import { NotaryClient } from '../support/notary-client.js';
 import { NotaryServer } from '../support/notary-server.js';
 import { NotarySigner } from '../support/notary-signer.js';
@@ -259,6 +259,32 @@ describe('signers', () => {
     expect(await reader.must('list', '--role', 'targets/bob', gun)).toContain('hidden');
     expect(await reader.refusal('list', '--role', 'targets/nobody', gun)).toEqual([1, 'notary.role']);
   });
+
+  it.each(dockerPrograms())(
+    'that docker $version has added are shown as docker shows them',
+    async (program) => {
+      using docker = new DockerClient({ server, program });
+      using reader = new Reader();
+      const gun = nextName();
+      for (const name of ['alice', 'bob']) {
+        await docker.must('trust', 'key', 'generate', name, '--dir', docker.folder.path);
+        await docker.must('trust', 'signer', 'add', '--key', docker.folder.join(`${name}.pub`), name, gun);
+      }
+      const theirs = JSON.parse(await docker.must('trust', 'inspect', gun)) as object[];
+      const ours = JSON.parse(await reader.must('inspect', '--docker', gun)) as object[];
+      const normal = (views: readonly object[]): unknown =>
+        views.map((view) => Object.values(view).map(sorted));
+      expect(normal(ours)).toEqual(normal(theirs));
+      const { anchor, roles } = (await reader.json('inspect', gun)) as {
+        anchor: string;
+        roles: readonly object[];
+      };
+      expect(anchor).toBe('first-use');
+      expect(roles).toContainEqual(
+        expect.objectContaining({ role: 'targets/alice', problem: 'not-published' }),
+      );
+    },
+  );
 
   it('with a certificate, only some paths, and nothing published are what docker takes them for', async () => {
     using client = new NotaryClient(server);
