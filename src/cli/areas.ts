@@ -17,6 +17,7 @@ const attest = async (): Promise<readonly CommandSpec[]> => (await import('./are
 const verify = async (): Promise<readonly CommandSpec[]> =>
   (await import('./areas/verify.js')).VERIFY_COMMANDS;
 const cert = async (): Promise<readonly CommandSpec[]> => (await import('./areas/cert.js')).CERT_COMMANDS;
+const guard = async (): Promise<readonly CommandSpec[]> => (await import('./areas/guard.js')).GUARD_COMMANDS;
 const records = async (): Promise<readonly CommandSpec[]> =>
   (await import('./areas/records.js')).RECORD_COMMANDS;
 const system = async (): Promise<readonly CommandSpec[]> =>
@@ -44,6 +45,7 @@ export const AREAS: readonly Area[] = [
   { word: 'verify', summary: 'verify signatures, without the agent', load: verify },
   { word: 'cert', summary: 'certificates for keys that sign with Notation', load: cert },
   { word: 'trust', summary: 'Docker Content Trust: sign, approve and verify tags', load: trust },
+  { word: 'guard', summary: 'which versions of repository metadata are signed and published', load: guard },
   { word: 'audit', summary: 'show and verify the audit log', load: records },
   { word: 'policy', summary: 'check the policy, explain a decision', load: records },
   { word: 'integrate', summary: 'set up other programs to sign through the agent', load: integrate },

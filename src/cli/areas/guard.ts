@@ -1,0 +1,26 @@
+/** Words of `guard`. */
+import type { CommandSpec } from '../command.js';
+
+export const GUARD_COMMANDS: readonly CommandSpec[] = [
+  {
+    path: ['guard', 'show'],
+    summary: 'show which versions of repository metadata are signed and published',
+    arguments: [{ name: '[repository]', summary: 'only this one' }],
+    examples: ['touchstone guard show', 'touchstone guard show docker.io/acme/app'],
+    load: async () => (await import('../commands/guard-show.js')).guardShow,
+  },
+  {
+    path: ['guard', 'abandon'],
+    summary: 'give up a version that was signed and that nobody stored, so that it may have another content',
+    arguments: [{ name: '<name>', summary: 'REPOSITORY#ROLE' }],
+    options: [{ flags: '--version <number>', summary: 'the version, instead of typing it' }],
+    examples: [
+      "touchstone guard abandon 'docker.io/acme/app#targets'",
+      "touchstone guard abandon 'docker.io/acme/app#targets' --version 7",
+    ],
+    load: async () => {
+      const { guardAbandon, nobodyAsked } = await import('../commands/guard-abandon.js');
+      return guardAbandon(nobodyAsked);
+    },
+  },
+];
