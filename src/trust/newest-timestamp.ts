@@ -1,7 +1,7 @@
 /**
  * The way to a repository whose snapshot has expired while its publisher keeps the key: a notary-server wants to sign it anew before it
  * hands out a timestamp, cannot, and answers 500 to everybody. Older files it still gives by their version, and its timestamps count up
- * one by one: so the newest is found. For whoever renews; nobody else should take a timestamp that is not offered.
+ * one by one: so the newest is found. For whoever renews or looks what is wrong; nobody else should take a timestamp that is not offered.
  */
 import { AgentError } from '../errors/agent-error.js';
 import type { FileChoice, MetadataSource } from './metadata-source.js';

@@ -3,9 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { notaryTime } from '../../src/formats/notary1/document.js';
+import { TrustServer } from '../../src/trust/server.js';
 import { TOUCHSTONE, runProgram, type CommandResult } from '../support/demo-agent.js';
 import { DockerClient, dockerPrograms } from '../support/docker-client.js';
+import { MadeRepository } from '../support/made-repository.js';
 import { NotaryClient } from '../support/notary-client.js';
 import { NotaryServer } from '../support/notary-server.js';
 import { NotarySigner } from '../support/notary-signer.js';
@@ -396,6 +400,33 @@ describe('status and watch', () => {
     expect(soon.status).toBe(6);
     expect(soon.stdout).toContain('there is no trust data');
   });
+});
+
+it('status and watch say that a snapshot has expired where the server only answers 500', async () => {
+  using reader = new Reader();
+  const gun = nextName();
+  const trust = new TrustServer(gun, {
+    env: {},
+    home: reader.folder.path,
+    server: server.url,
+    ca: readFileSync(authority.certificate, 'utf8'),
+    deadline: Date.now() + 20_000,
+  });
+  const made = new MadeRepository(gun);
+  made.roles.timestamp.members = [SoftwareSigner.publicOnly(await trust.serverKey('timestamp'))];
+  made.roles.timestamp.signing = [];
+  const expires = Math.ceil(Date.now() / 1000 + 1) * 1000;
+  made.roles.snapshot.expires = notaryTime(new Date(expires));
+  made.publish({ root: true });
+  const roles = ['root', 'targets', 'snapshot'];
+  await trust.upload(new Map(roles.map((role) => [role, made.files.get(role) ?? Buffer.alloc(0)])));
+  await delay(expires - Date.now() + 1);
+  expect((await reader.run('list', gun)).status).not.toBe(0);
+  const status = await reader.run('status', gun);
+  expect([status.status, status.stdout.includes('snapshot expired; renew with')]).toEqual([6, true]);
+  const watch = await reader.run('watch', gun, '--json');
+  expect(watch.status).toBe(6);
+  expect(JSON.parse(watch.stdout)).toMatchObject({ findings: [{ what: 'snapshot', state: 'expired' }] });
 });
 
 describe('a server that asks for tokens', () => {

@@ -3,6 +3,7 @@ import { asAgentError, type AgentError } from '../../errors/agent-error.js';
 import type { Collection } from '../../trust/collection.js';
 import { Journal, type PendingPublish } from '../../trust/journal.js';
 import { PassingMemory, type SeenCollection } from '../../trust/memory.js';
+import { NewestTimestamp } from '../../trust/newest-timestamp.js';
 import { parseTrustReference } from '../../trust/repository-name.js';
 import { roleViews } from '../../trust/role-view.js';
 import { updateCollection } from '../../trust/update.js';
@@ -57,7 +58,12 @@ async function look({ server, pins }: TrustSession, seen: SeenCollection | undef
   if (seen !== undefined) memory.save(server.repository, seen);
   try {
     return {
-      collection: await updateCollection(server, { pins, memory, nowMs: Date.now(), tolerateExpired: true }),
+      collection: await updateCollection(new NewestTimestamp(server), {
+        pins,
+        memory,
+        nowMs: Date.now(),
+        tolerateExpired: true,
+      }),
     };
   } catch (thrown) {
     const error: AgentError = asAgentError(thrown);

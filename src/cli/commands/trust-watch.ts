@@ -2,6 +2,7 @@
 import { asAgentError } from '../../errors/agent-error.js';
 import { rootCertificateOf } from '../../formats/notary1/root-certificate.js';
 import type { Collection } from '../../trust/collection.js';
+import { NewestTimestamp } from '../../trust/newest-timestamp.js';
 import { parseTrustReference } from '../../trust/repository-name.js';
 import { roleViews } from '../../trust/role-view.js';
 import { PassingMemory } from '../../trust/memory.js';
@@ -60,7 +61,7 @@ async function watchOne(
   const seen = memory.load(repository);
   if (seen !== undefined) passing.save(repository, seen);
   try {
-    const collection = await updateCollection(server, {
+    const collection = await updateCollection(new NewestTimestamp(server), {
       pins,
       memory: passing,
       nowMs,
