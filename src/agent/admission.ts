@@ -4,6 +4,7 @@ import { decodeBase64 } from '../encoding/base64.js';
 import { printable } from '../encoding/utf8.js';
 import { AgentError } from '../errors/agent-error.js';
 import { describe } from '../formats/describe.js';
+import { coversRepository } from '../formats/notary1/root-certificate.js';
 import type { Statement } from '../formats/statement.js';
 import { ROOT_ROLE } from '../keys/roles.js';
 import type { SignRequest } from '../protocol/methods.js';
@@ -50,9 +51,8 @@ export function admit(parts: AdmissionParts, peer: Peer, request: SignRequest, n
 /** A repository inside the bytes is the key's. One root key serves many repositories, so what it signs has to name one. */
 function requireRepository({ record, name }: SigningKey, { repository, kind }: Statement): void {
   const isRoot = record.role === ROOT_ROLE;
-  if (repository === undefined && !isRoot) return;
-  if (repository === record.repository) return;
-  if (isRoot && isPrefix(repository) && record.repository.startsWith(repository.slice(0, -1))) return;
+  if (repository === undefined ? !isRoot : repository === record.repository) return;
+  if (isRoot && repository !== undefined && coversRepository(repository, record.repository)) return;
   const named = repository === undefined ? 'no repository' : printable(repository, 80);
   throw new AgentError('statement.repository', {
     message: `the statement names ${named}, the key is of ${record.repository}`,
@@ -60,13 +60,9 @@ function requireRepository({ record, name }: SigningKey, { repository, kind }: S
   });
 }
 
-function isPrefix(repository: string | undefined): repository is string {
-  return repository?.endsWith('*') ?? false;
-}
-
 /** A root for `PREFIX*` is believed in every repository that begins so: a rule has to allow all of them. */
 function widerName({ repository }: Statement): string | undefined {
-  return isPrefix(repository) ? `${repository}#${ROOT_ROLE}` : undefined;
+  return repository?.endsWith('*') === true ? `${repository}#${ROOT_ROLE}` : undefined;
 }
 
 /** @throws AgentError `policy.…` */
