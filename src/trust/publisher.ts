@@ -8,13 +8,9 @@ import { AgentError } from '../errors/agent-error.js';
 import type { ErrorCode } from '../errors/codes.js';
 import type { RootDocument } from '../formats/notary1/document.js';
 import { canonicalKeyId } from '../formats/notary1/key.js';
-import { readEnvelope, readSignedBytes } from '../formats/notary1/reader.js';
-import type { Collection } from './collection.js';
+import { readSignedBytes } from '../formats/notary1/reader.js';
 import { Draft, type PublishedState } from './draft.js';
 import type { Journal, PendingPublish } from './journal.js';
-import { PassingMemory, type TrustMemory } from './memory.js';
-import { NewestTimestamp } from './newest-timestamp.js';
-import { PinSet } from './pins.js';
 import {
   pendingDocuments,
   pendingSnapshot,
@@ -23,12 +19,10 @@ import {
   type PendingDocument,
   type PublicationFacts,
 } from './publication.js';
+import { RepositoryView, type Reading } from './repository-view.js';
 import type { PublishedVersion, RoleKey, RoleSigner } from './role-signer.js';
-import { FIRST_USE } from './root-chain.js';
 import type { TrustServer } from './server.js';
-import { storedInBetween } from './skipped-versions.js';
-import { isShown, publishedVersion, standingOf, versionFacts } from './standing.js';
-import { updateCollection } from './update.js';
+import { publishedVersion, standingOf, versionFacts } from './standing.js';
 
 const MAX_ROUNDS = 8;
 const MIN_PAUSE_MS = 50;
@@ -48,14 +42,6 @@ export interface PublisherParts {
   readonly lifetimes: Lifetimes;
   /** Absolute time until which another publisher on this machine is waited for, milliseconds since the epoch. */
   readonly deadline: number;
-}
-
-/** How the repository is read before and after. */
-export interface Reading {
-  readonly pins: PinSet;
-  readonly memory: TrustMemory;
-  /** For whoever renews what has expired. */
-  readonly tolerateExpired: boolean;
 }
 
 /** What the plan may look at. */
@@ -78,12 +64,14 @@ export interface Published {
 
 export class Publisher {
   readonly #parts: PublisherParts;
+  readonly #view: RepositoryView;
   #earlierRoot: PendingDocument | undefined;
   readonly #signed = new Map<string, number>();
   readonly #patience = Date.now() + PATIENCE_MS;
 
   constructor(parts: PublisherParts) {
     this.#parts = parts;
+    this.#view = new RepositoryView(parts.server, parts.reading);
   }
 
   /**
@@ -114,13 +102,13 @@ export class Publisher {
   async #once(words: string, plan: Plan): Promise<Published> {
     const { signer, server, keys } = this.#parts;
     const { repository } = server;
-    const [base, all] = await Promise.all([this.#read(), signer.keysOf(repository)]);
+    const [base, all] = await Promise.all([this.#view.read(), signer.keysOf(repository)]);
     const draft = await plan({ base, keys: keys(all) });
     const { notes } = draft;
     if (draft.isEmpty) return { repository, versions: [], notes };
     // The plan may have made keys.
     const held = keys(await signer.keysOf(repository));
-    await this.#askForVersions(draft);
+    for (const [role, version] of await this.#view.storedVersions(draft)) this.#noteVersion(role, version);
     const facts = await this.#facts(held);
     const documents = pendingDocuments(draft, facts);
     const isOurs = isOwnSnapshot(draft, held);
@@ -140,19 +128,19 @@ export class Publisher {
   async #finish(pending: PendingPublish, draft: SnapshotView): Promise<readonly PublishedVersion[]> {
     const { journal, server } = this.#parts;
     journal.write(pending);
-    for (const { role, version } of pending.documents) this.#signed.set(role, version);
+    for (const { role, version } of pending.documents) this.#noteVersion(role, version);
     this.#earlierRoot = pending.documents.find(({ role }) => role === 'root') ?? this.#earlierRoot;
     const signed = await this.#sign(pending.documents);
     const isWhole = !pending.ownSnapshot || signed.some(({ role }) => role === 'snapshot');
     const documents = isWhole ? signed : [...signed, await this.#snapshot(draft, signed)];
     journal.write({ ...pending, documents });
-    await this.#requireNothingBetween(documents, draft.base, 'notary.conflict');
+    await this.#view.requireNothingBetween(documents, draft.base, 'notary.conflict');
     await this.#upload(documents);
     const versions = documents.map(versionFacts);
-    await this.#readBack(documents, draft.base);
-    await this.#requireNothingBetween(documents, draft.base, 'notary.overwritten');
+    await this.#view.readBack(documents, draft.base);
     await this.#parts.signer.notePublished(server.repository, versions);
     journal.clear();
+    await this.#view.requireNothingBetween(documents, draft.base, 'notary.overwritten');
     return versions;
   }
 
@@ -172,21 +160,8 @@ export class Publisher {
     }
   }
 
-  /** @param code `notary.conflict` is tried again, on top of the other one */
-  async #requireNothingBetween(
-    documents: readonly PendingDocument[],
-    base: PublishedState | undefined,
-    code: 'notary.conflict' | 'notary.overwritten',
-  ): Promise<void> {
-    if (base === undefined) return;
-    const builtOn = (role: string): number => publishedVersion(base, role);
-    const roles = await storedInBetween(this.#parts.server, documents, builtOn);
-    if (roles.length === 0) return;
-    this.#parts.journal.clear();
-    throw new AgentError(code, {
-      message: `publishing ${roles.join(', ')}: somebody stored another version in the same moment, which is overwritten now`,
-      details: { roles },
-    });
+  #noteVersion(role: string, version: number): void {
+    this.#signed.set(role, Math.max(version, this.#signed.get(role) ?? 0));
   }
 
   #overtaken(cause: AgentError): AgentError {
@@ -221,7 +196,7 @@ export class Publisher {
     const { signer, server, keys } = this.#parts;
     const held = keys(await signer.keysOf(server.repository));
     const pending = pendingSnapshot(draft, signed, await this.#facts(held));
-    this.#signed.set('snapshot', pending.version);
+    this.#noteVersion('snapshot', pending.version);
     const [snapshot] = await this.#sign([pending]);
     return snapshot ?? pending;
   }
@@ -248,60 +223,12 @@ export class Publisher {
     }
   }
 
-  /** The collection as a reader with a memory sees it; undefined when there is none. */
-  async #read(): Promise<Collection | undefined> {
-    const { reading, server } = this.#parts;
-    try {
-      const source = reading.tolerateExpired ? new NewestTimestamp(server) : server;
-      return await updateCollection(source, { ...reading, nowMs: Date.now() });
-    } catch (cause) {
-      if (cause instanceof AgentError && cause.code === 'notary.missing') return undefined;
-      throw cause;
-    }
-  }
-
-  /** A reader that knows nothing but the root of before finds its way to what was published. */
-  async #readBack(documents: readonly PendingDocument[], base: PublishedState | undefined): Promise<void> {
-    const { server, reading } = this.#parts;
-    const { repository } = server;
-    const root = base?.root.file ?? documents.find(({ role }) => role === 'root')?.file;
-    const memory = new PassingMemory();
-    if (root !== undefined) memory.save(repository, { root, anchor: FIRST_USE, roles: new Map() });
-    const { tolerateExpired } = reading;
-    const nowMs = Date.now();
-    const shown = await updateCollection(server, {
-      pins: new PinSet([], true),
-      memory,
-      nowMs,
-      tolerateExpired,
-    });
-    if (!isShown(documents, shown)) {
-      throw new AgentError('notary.checksum', {
-        message: `reading back ${repository}: the server does not show what it was given`,
-      });
-    }
-    // Our own first root needs no first use.
-    if (base === undefined && root !== undefined)
-      reading.memory.save(repository, { root, anchor: FIRST_USE, roles: new Map() });
-  }
-
-  /** The server remembers versions of delegations that were removed since. */
-  async #askForVersions(draft: Draft): Promise<void> {
-    for (const role of draft.changedTargets.keys()) {
-      if (draft.base === undefined || publishedVersion(draft.base, role) > 0) continue;
-      const file = await this.#parts.server.fetch(role);
-      if (file === undefined) continue;
-      const { version } = readEnvelope(file, 'targets').document;
-      this.#signed.set(role, Math.max(version, this.#signed.get(role) ?? 0));
-    }
-  }
-
   async #endEarlier(): Promise<Ended | undefined> {
     const { journal, server, signer } = this.#parts;
     const pending = journal.read();
     if (pending === undefined) return undefined;
     const { words } = pending;
-    const base = await this.#read();
+    const base = await this.#view.read();
     const standing = standingOf(pending.documents, base, pending.replaces);
     if (standing === 'unpublished') {
       try {

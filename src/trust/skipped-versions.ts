@@ -8,15 +8,18 @@ import type { MetadataSource } from './metadata-source.js';
 /** More were never given up in a row by anybody. */
 const MAX_SKIPPED = 8;
 
-/** Roles of which the server has a version between the one that was built on and the one that is published. */
+/**
+ * Roles of which the server has a version between the one that was built on and the one that is published.
+ * @param builtOn version per role, 0 for none
+ */
 export async function storedInBetween(
   server: MetadataSource,
   documents: readonly PendingDocument[],
-  builtOn: (role: string) => number,
+  builtOn: ReadonlyMap<string, number>,
 ): Promise<readonly string[]> {
   const found: string[] = [];
   for (const { role, version } of documents) {
-    const first = Math.max(builtOn(role) + 1, version - MAX_SKIPPED);
+    const first = Math.max((builtOn.get(role) ?? 0) + 1, version - MAX_SKIPPED);
     for (let skipped = first; skipped < version; skipped += 1) {
       if ((await server.fetch(role, { version: skipped })) !== undefined) found.push(role);
     }

@@ -118,6 +118,13 @@ describe('signers', () => {
     // And may come back under the same name.
     await owner.must('signer', 'add', gun, 'bob', '--key', bobKey);
     await bob.must('trust', 'sign', `${gun}:v2`);
+    // So may a leaf of ours, of which the server remembers versions that nobody sees.
+    await owner.must('signer', 'remove', gun, 'alice');
+    await owner.must('signer', 'add', gun, 'alice');
+    await owner.sign(`${gun}:v3`, 'e', '--as', 'alice');
+    expect((await inspect(bob, gun)).SignedTags.find(({ SignedTag }) => SignedTag === 'v3')?.Signers).toEqual(
+      ['alice'],
+    );
   });
 
   it('do not roll a tag back silently in a repository that stock tools made', async () => {
