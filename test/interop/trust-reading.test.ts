@@ -1,22 +1,16 @@
 /** Repositories that the real notary and docker clients made on a real server, read by ours; and the CLI on top. */
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { notaryTime } from '../../src/formats/notary1/document.js';
-import { TrustServer } from '../../src/trust/server.js';
-import { TOUCHSTONE, runProgram, type CommandResult } from '../support/demo-agent.js';
 import { DockerClient, dockerPrograms } from '../support/docker-client.js';
-import { MadeRepository } from '../support/made-repository.js';
 import { NotaryClient } from '../support/notary-client.js';
 import { NotaryServer } from '../support/notary-server.js';
 import { NotarySigner } from '../support/notary-signer.js';
 import { SoftwareSigner } from '../support/software-signer.js';
-import { TempFolder } from '../support/temp-folder.js';
 import { TestAuthority } from '../support/test-authority.js';
-import { TokenServer } from '../support/token-server.js';
+import { TrustReader } from '../support/trust-reader.js';
 
 const A = 'a'.repeat(64);
 const B = 'b'.repeat(64);
@@ -41,53 +35,6 @@ afterAll(async () => {
 function nextName(): string {
   count += 1;
   return `${NAME}-${count}`;
-}
-
-/** Our CLI with a home and a trust folder of its own. */
-class Reader implements Disposable {
-  readonly folder = new TempFolder();
-  readonly #server: NotaryServer;
-
-  constructor(of: NotaryServer = server) {
-    this.#server = of;
-  }
-
-  run(...argv: readonly string[]): Promise<CommandResult> {
-    const { url, authority: of } = this.#server;
-    const environment = {
-      PATH: process.env['PATH'],
-      HOME: this.folder.path,
-      XDG_STATE_HOME: this.folder.join('state'),
-      TOUCHSTONE_TRUST_SERVER: url,
-    };
-    return runProgram(process.execPath, [TOUCHSTONE, 'trust', ...argv, '--ca', of.certificate], {
-      environment,
-      cwd: this.folder.path,
-    });
-  }
-
-  async must(...argv: readonly string[]): Promise<string> {
-    const { status, stdout, stderr } = await this.run(...argv);
-    if (status === 0) return stdout;
-    throw new Error(`trust ${argv.join(' ')}: exit ${status}\n${stderr}${stdout}`);
-  }
-
-  async json(...argv: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
-    return JSON.parse(await this.must(...argv, '--json')) as Record<string, unknown>;
-  }
-
-  /** Exit status and error code. */
-  async refusal(...argv: readonly string[]): Promise<readonly unknown[]> {
-    const { status, stdout, stderr } = await this.run(...argv, '--json');
-    const { error } = JSON.parse(stdout === '' ? stderr : stdout) as {
-      readonly error: { readonly code: string };
-    };
-    return [status, error.code];
-  }
-
-  [Symbol.dispose](): void {
-    this.folder[Symbol.dispose]();
-  }
 }
 
 /** A repository with v1. */
@@ -141,7 +88,7 @@ describe('a repository of the notary client', () => {
     'with the snapshot key at the %s is listed as it is there',
     async (keeper) => {
       using client = new NotaryClient(server);
-      using reader = new Reader();
+      using reader = new TrustReader(server);
       const gun = nextName();
       await published(client, gun);
       if (keeper === 'server') await client.must('key', 'rotate', gun, 'snapshot', '-r');
@@ -161,7 +108,7 @@ describe('a repository of the notary client', () => {
 
   it('is followed over rotated roots, targets and timestamps, with what was seen before', async () => {
     using client = new NotaryClient(server);
-    using reader = new Reader();
+    using reader = new TrustReader(server);
     const gun = nextName();
     await published(client, gun);
     await reader.must('list', gun);
@@ -186,7 +133,7 @@ describe('a repository of the notary client', () => {
     const ca = SoftwareSigner.make();
     const root = SoftwareSigner.make();
     using client = new NotaryClient(server);
-    using reader = new Reader();
+    using reader = new TrustReader(server);
     const gun = nextName();
     const options = { issuer: ca, issuerName: 'acme ca' };
     const certificate = client.folder.join('root.crt');
@@ -205,7 +152,7 @@ describe('a repository of the notary client', () => {
 
   it('is pinned as it is in force, before and after a rotation', async () => {
     using client = new NotaryClient(server);
-    using reader = new Reader();
+    using reader = new TrustReader(server);
     const gun = nextName();
     await published(client, gun);
     await reader.must('pin', gun);
@@ -237,7 +184,7 @@ function encryptedRootKey(client: NotaryClient, signer: SoftwareSigner): string 
 describe('signers', () => {
   it('are shown as docker shows them', async () => {
     using client = new NotaryClient(server);
-    using reader = new Reader();
+    using reader = new TrustReader(server);
     using docker = new DockerClient({ server });
     const gun = nextName();
     await published(client, gun);
@@ -268,7 +215,7 @@ describe('signers', () => {
     'that docker $version has added are shown as docker shows them',
     async (program) => {
       using docker = new DockerClient({ server, program });
-      using reader = new Reader();
+      using reader = new TrustReader(server);
       const gun = nextName();
       for (const name of ['alice', 'bob']) {
         await docker.must('trust', 'key', 'generate', name, '--dir', docker.folder.path);
@@ -292,7 +239,7 @@ describe('signers', () => {
 
   it('with a certificate, only some paths, and nothing published are what docker takes them for', async () => {
     using client = new NotaryClient(server);
-    using reader = new Reader();
+    using reader = new TrustReader(server);
     const gun = nextName();
     await published(client, gun);
     const { alice } = await withSigners(client, gun);
@@ -309,7 +256,7 @@ describe('signers', () => {
 
   it('decide by teams, live and from a saved copy', async () => {
     using client = new NotaryClient(server);
-    using reader = new Reader();
+    using reader = new TrustReader(server);
     const gun = nextName();
     await published(client, gun);
     const files = await withSigners(client, gun);
@@ -356,99 +303,5 @@ describe('signers', () => {
     const file = path.join(copy, 'metadata/targets/bob.json');
     writeFileSync(file, readFileSync(file, 'utf8').replace('423', '424'));
     expect(await reader.refusal(...asked, '--from', copy, `${gun}:v1`)).toEqual([6, 'notary.checksum']);
-  });
-});
-
-describe('pins and first use', () => {
-  it('hold against a repository that was made anew, until it is pinned', async () => {
-    using client = new NotaryClient(server);
-    using reader = new Reader();
-    const gun = nextName();
-    await published(client, gun);
-    expect((await reader.run('list', gun)).stderr).toContain('trusted because it is the first one seen');
-    expect(await reader.refusal('list', gun, '--no-tofu')).toEqual([6, 'notary.pin']);
-    await client.must('delete', gun, '--remote');
-    using other = new NotaryClient(server);
-    await published(other, gun);
-    expect(await reader.refusal('list', gun)).toEqual([6, 'notary.rollback']);
-    using fresh = new Reader();
-    const { roles } = (await fresh.json('inspect', gun)) as {
-      roles: readonly { keys: readonly { id: string }[] }[];
-    };
-    const id = roles[0]?.keys[0]?.id ?? '';
-    await reader.must('pin', gun, '--certificate', id);
-    expect(await reader.must('list', gun)).toContain('v1');
-    expect(await reader.must('pin')).toContain(id);
-    await reader.must('pin', '--remove', gun);
-    expect(await reader.must('pin')).toContain('nothing is pinned');
-  });
-});
-
-describe('status and watch', () => {
-  it('say what is there, what was seen, and what expires', async () => {
-    using client = new NotaryClient(server);
-    using reader = new Reader();
-    const gun = nextName();
-    await published(client, gun);
-    await reader.must('list', gun);
-    await add(client, gun, 'v2', B);
-    const status = (await reader.json('status', gun)) as { roles: readonly object[] };
-    expect(status).toMatchObject({ verified: true, pending: null });
-    expect(status.roles).toContainEqual(expect.objectContaining({ role: 'targets', version: 3, seen: 2 }));
-    expect(await reader.must('watch', gun)).toBe('nothing expires within 30 days\n');
-    const soon = await reader.run('watch', '--within', '365d', gun, `${gun}-none`);
-    expect(soon.status).toBe(6);
-    expect(soon.stdout).toContain('there is no trust data');
-  });
-});
-
-it('status and watch say that a snapshot has expired where the server only answers 500', async () => {
-  using reader = new Reader();
-  const gun = nextName();
-  const trust = new TrustServer(gun, {
-    env: {},
-    home: reader.folder.path,
-    server: server.url,
-    ca: readFileSync(authority.certificate, 'utf8'),
-    deadline: Date.now() + 20_000,
-  });
-  const made = new MadeRepository(gun);
-  made.roles.timestamp.members = [SoftwareSigner.publicOnly(await trust.serverKey('timestamp'))];
-  made.roles.timestamp.signing = [];
-  const expires = Math.ceil(Date.now() / 1000 + 1) * 1000;
-  made.roles.snapshot.expires = notaryTime(new Date(expires));
-  made.publish({ root: true });
-  const roles = ['root', 'targets', 'snapshot'];
-  await trust.upload(new Map(roles.map((role) => [role, made.files.get(role) ?? Buffer.alloc(0)])));
-  await delay(expires - Date.now() + 1);
-  expect((await reader.run('list', gun)).status).not.toBe(0);
-  const status = await reader.run('status', gun);
-  expect([status.status, status.stdout.includes('snapshot expired; renew with')]).toEqual([6, true]);
-  const watch = await reader.run('watch', gun, '--json');
-  expect(watch.status).toBe(6);
-  expect(JSON.parse(watch.stdout)).toMatchObject({ findings: [{ what: 'snapshot', state: 'expired' }] });
-});
-
-describe('a server that asks for tokens', () => {
-  it('is read without a login where it lets everybody, and with the one of docker', async () => {
-    const users = { alice: 'wonderland' };
-    const grant = (user: string | undefined, _: string, asked: readonly string[]): readonly string[] =>
-      user === undefined ? [] : asked;
-    await using tokens = await TokenServer.start({ authority, users, grant });
-    await using guarded = await NotaryServer.start({ authority, trustService: 'local', tokens });
-    using client = new NotaryClient(guarded, { login: 'alice:wonderland' });
-    using reader = new Reader(guarded);
-    const gun = nextName();
-    await published(client, gun);
-    expect(await reader.refusal('list', gun)).toEqual([1, 'notary.denied']);
-    const auth = Buffer.from('alice:wonderland').toString('base64');
-    const docker = reader.folder.join('.docker');
-    mkdirSync(docker);
-    writeFileSync(
-      path.join(docker, 'config.json'),
-      JSON.stringify({ auths: { 'localhost:5000': { auth } } }),
-    );
-    expect(await reader.must('list', gun)).toContain('v1');
-    expect(tokens.log).toContain(`alice repository:${gun}:pull`);
   });
 });

@@ -43,8 +43,7 @@ function take(made: MadeRepository, one: Step): void {
       made.rotateRoot(ROOTS.slice(one.key, one.key + 1));
       break;
     case 'rotate': {
-      const role =
-        one.role === 'targets' ? made.role('targets') : made.roles[one.role];
+      const role = one.role === 'targets' ? made.role('targets') : made.roles[one.role];
       role.members = SIGNERS.slice(one.key, one.key + 1);
       made.publish({ root: true });
       break;

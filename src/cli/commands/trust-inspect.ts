@@ -5,6 +5,7 @@ import type { Collection } from '../../trust/collection.js';
 import { dockerView } from '../../trust/docker-view.js';
 import { parseTrustReference } from '../../trust/repository-name.js';
 import { roleViews, type RoleView } from '../../trust/role-view.js';
+import { FIRST_USE } from '../../trust/root-chain.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
 import { renderFields, renderTable } from '../table.js';
@@ -39,7 +40,7 @@ function renderCollection(
 ): string {
   const head = renderFields([
     ['repository', repository],
-    ['root', anchor === 'first-use' ? 'trusted at first use' : `pinned by ${anchor}`],
+    ['root', anchor === FIRST_USE ? 'trusted at first use' : `pinned by ${anchor}`],
   ]);
   const signed =
     tags.length === 0
