@@ -5,6 +5,7 @@ import { parseJsonStrict } from '../encoding/json.js';
 import { AgentError } from '../errors/agent-error.js';
 import { isJsonObject } from '../formats/json-object.js';
 import { isBaseRole, isDelegation } from '../formats/notary1/role-name.js';
+import { errnoOf } from '../platform/errno.js';
 import { writeFileAtomic } from '../platform/store/atomic-file.js';
 import { readFileBounded } from '../platform/store/bounded-read.js';
 import type { Collection } from './collection.js';
@@ -88,17 +89,24 @@ export async function saveCopy(
 }
 
 function makeFolder(folder: string, repository: string): void {
-  mkdirSync(folder, { recursive: true });
-  const isEmpty = readdirSync(folder).length === 0;
-  if (isEmpty || (hasCopy(folder) && SavedCopy.open(folder).repository === repository)) return;
+  const names = openFolder(folder);
+  if (names.length === 0) return;
+  if (names.includes(INDEX) && SavedCopy.open(folder).repository === repository) return;
   throw new AgentError('usage.file', {
     message: `writing to ${folder}: it holds something else than a copy of ${repository}`,
     hint: 'name an empty folder',
   });
 }
 
-function hasCopy(folder: string): boolean {
-  return readdirSync(folder).includes(INDEX);
+/** Names in the folder, which is made if missing. */
+function openFolder(folder: string): readonly string[] {
+  try {
+    mkdirSync(folder, { recursive: true });
+    return readdirSync(folder);
+  } catch (cause) {
+    const errno = errnoOf(cause);
+    throw new AgentError('state.write', { message: `making ${folder}: ${errno}`, details: { errno }, cause });
+  }
 }
 
 /** Roles of metadata cannot leave the folder: they are a-z, 0-9, "-", "_" between slashes. */

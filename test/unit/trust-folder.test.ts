@@ -189,6 +189,8 @@ describe('a saved copy', () => {
     writeFileSync(folder.join('x'), '');
     expect((await rejectionOf(saveCopy(made, view, folder.path, new Date()))).code).toBe('usage.file');
     expect(codeOf(() => SavedCopy.open(folder.path))).toBe('usage.file');
+    const inFile = saveCopy(made, view, folder.join('x', 'copy'), new Date());
+    expect((await rejectionOf(inFile)).code).toBe('state.write');
   });
 
   it('hands out nothing from outside', async () => {
