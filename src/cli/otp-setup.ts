@@ -75,7 +75,7 @@ function slotSteps(plan: OtpSetupPlan): readonly string[] {
   const lost = plan.occupied ? 'THE SLOT IS IN USE: what is in it is lost for good' : 'the slot is empty';
   return [
     `  1. a new secret is written: HMAC-SHA1 challenge-response, variable length, touch (${lost})`,
-    '  2. one touch proves it; nobody has a copy of the secret, so this key has no spare',
+    '  2. one touch shows that it answers; nobody has a copy of the secret, so this key has no spare',
   ];
 }
 

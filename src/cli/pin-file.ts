@@ -1,6 +1,7 @@
 /** A PIN from a file or an inherited descriptor: bytes in a buffer, never a string. One line feed at the end is dropped. */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import { secretBuffer } from '../crypto/secret-bytes.js';
 import { AgentError } from '../errors/agent-error.js';
 import { MAX_PIN_BYTES } from './pin-line.js';
 
@@ -83,7 +84,7 @@ function readPin(fd: number, what: string): Buffer {
     if (length === 0) throw new AgentError('token.pin-format', { message: `${what}: it holds no PIN` });
     if (length > MAX_PIN_BYTES)
       throw new AgentError('token.pin-format', { message: `${what}: longer than a PIN can be` });
-    const pin = Buffer.alloc(length);
+    const pin = secretBuffer(length);
     buffer.copy(pin, 0, 0, length);
     return pin;
   } finally {

@@ -1,4 +1,5 @@
 /** A line typed without echo, byte by byte, in memory that is overwritten. Pure: the terminal itself is in pin-terminal. */
+import { secretBuffer } from '../crypto/secret-bytes.js';
 
 /** Longer than any PIN a PKCS#11 token takes, and the longest passphrase. Bytes. */
 export const MAX_PIN_BYTES = 512;
@@ -34,7 +35,7 @@ export class PinLine implements Disposable {
 
   /** A copy of what was typed; the line itself is overwritten. */
   take(): Buffer {
-    const copy = Buffer.alloc(this.#length);
+    const copy = secretBuffer(this.#length);
     this.#bytes.copy(copy, 0, 0, this.#length);
     this[Symbol.dispose]();
     return copy;

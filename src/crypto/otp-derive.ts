@@ -2,7 +2,7 @@
  * Backend `otp` of derive v1 (docs/spec/derivation.md, step 1): the challenge for the slot, the work on the passphrase, and the
  * value by which a wrong passphrase or slot is recognised.
  */
-import { createHash, hkdfSync, scryptSync } from 'node:crypto';
+import { createHash, createHmac, scryptSync } from 'node:crypto';
 import { DERIVE_SUITE, lengthPrefixed } from './derive.js';
 
 const WORK = { N: 2 ** 17, r: 8, p: 1 } as const;
@@ -33,6 +33,9 @@ export function stretchPassphrase(passphrase: Uint8Array, domain: string): Buffe
  * response, as it does against the public key of any leaf.
  */
 export function otpCheck(prf: Uint8Array, context: Uint8Array): string {
-  const check = hkdfSync('sha256', prf, `${DERIVE_SUITE}/otp/check`, context, CHECK_BYTES);
-  return Buffer.from(check).toString('hex');
+  // HKDF by hand: the runtime's own keeps a copy of what it is given.
+  const key = createHmac('sha256', `${DERIVE_SUITE}/otp/check`).update(prf).digest();
+  const check = createHmac('sha256', key).update(context).update(Buffer.of(1)).digest();
+  key.fill(0);
+  return check.toString('hex', 0, CHECK_BYTES);
 }

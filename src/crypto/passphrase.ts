@@ -4,7 +4,7 @@
  */
 import { AgentError } from '../errors/agent-error.js';
 
-export const MIN_PASSPHRASE_CHARACTERS = 12;
+const MIN_PASSPHRASE_CHARACTERS = 12;
 const MAX_PASSPHRASE_CHARACTERS = 128;
 
 const ASCII_END = 0x80;

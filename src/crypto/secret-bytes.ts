@@ -4,6 +4,14 @@ import { invariant } from '../errors/agent-error.js';
 
 const REDACTED = '[secret]';
 
+/**
+ * Zeroed memory for a secret. Not from the shared pool, whose slices have neighbours; and outside the JavaScript heap, where
+ * small buffers of other makes lie: the garbage collector moves those, and leaves a copy behind that nobody overwrites.
+ */
+export function secretBuffer(length: number): Buffer {
+  return Buffer.from(new ArrayBuffer(length));
+}
+
 /** Owns its bytes; `using` or `dispose` overwrites them. */
 export class SecretBytes implements Disposable {
   readonly #bytes: Buffer;
@@ -15,8 +23,7 @@ export class SecretBytes implements Disposable {
 
   /** Copies `source` into memory of its own and overwrites `source`. */
   static take(source: Uint8Array): SecretBytes {
-    // Not from the shared pool: a slice of the pool could be read past its ends by whoever gets the next slice.
-    const bytes = Buffer.allocUnsafeSlow(source.length);
+    const bytes = secretBuffer(source.length);
     bytes.set(source);
     source.fill(0);
     return new SecretBytes(bytes);

@@ -1,5 +1,6 @@
 /** Putting a leaf into a second token as a key that cannot leave it again. */
 import { rawFromSpki } from '../crypto/public-key.js';
+import { secretBuffer } from '../crypto/secret-bytes.js';
 import { AgentError } from '../errors/agent-error.js';
 import { formatKeyName } from '../keys/key-name.js';
 import type { TokenHome } from '../keys/key-record.js';
@@ -43,7 +44,7 @@ export class Installing {
     }
     if (leaf === undefined) throw new AgentError('key.locked');
     await this.#unlocking.login(unit, pin, useLastTry);
-    const scalar = Buffer.alloc(32);
+    const scalar = secretBuffer(32);
     try {
       leaf.exportInto(scalar);
       const { raw: point } = rawFromSpki(Buffer.from(record.publicKey, 'base64'));

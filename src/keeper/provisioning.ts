@@ -2,7 +2,8 @@
  * Setting up: the root key and the derivation key, on one token or on two. Their private halves are born on the token and never
  * leave it.
  */
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
+import { secretBuffer } from '../crypto/secret-bytes.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
 import type { DerivationRecord, LeafRecord } from '../keys/key-record.js';
 import type { HostKeyInfo } from '../tokenhost/messages.js';
@@ -99,7 +100,7 @@ export class Provisioning {
     if (!isEmbedded(unit.config)) throw new AgentError('token.not-initialised');
     requireTyped(pin);
     const soPin = drawSoPin();
-    const raw = Buffer.alloc(2 + soPin.length + pin.length);
+    const raw = secretBuffer(2 + soPin.length + pin.length);
     raw.writeUInt16BE(soPin.length, 0);
     soPin.copy(raw, 2);
     pin.copy(raw, 2 + soPin.length);
@@ -180,7 +181,7 @@ export class Provisioning {
 
 /** Letters a to p, four bits each; never a string. */
 function drawSoPin(): Buffer {
-  const pin = randomBytes(SO_PIN_BYTES);
+  const pin = randomFillSync(secretBuffer(SO_PIN_BYTES));
   for (const [at, byte] of pin.entries()) pin[at] = LETTER_A + (byte & 0x0f);
   return pin;
 }

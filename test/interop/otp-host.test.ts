@@ -1,10 +1,13 @@
 /** The built token host over an OTP slot: the unmodified node-hid, the ioctls of hidraw, a key that follows the protocol. */
+import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { saltFor } from '../../src/crypto/derive.js';
 import { Leaf } from '../../src/crypto/leaf.js';
+import { otpChallenge, stretchPassphrase } from '../../src/crypto/otp-derive.js';
 import { rawFromSpki } from '../../src/crypto/public-key.js';
 import { HidrawBed } from '../support/hidraw-bed.js';
+import { countInMemory } from '../support/process-memory.js';
 import { rejectionOf } from '../support/rejection.js';
 import { TokenHostClient } from '../support/token-host-client.js';
 import { VirtualOtpKey } from '../support/virtual-otp-key.js';
@@ -176,6 +179,24 @@ describe('the host of an OTP slot', () => {
     await using next = new TokenHostClient(bed.environment);
     await next.call('open', SELECTED);
     await next.call('login', LOGIN, Buffer.from(PASSPHRASE));
+  });
+
+  it('keeps no passphrase and no slot secret in its memory, and what it needs only until a wrong login', async () => {
+    key.program(2, undefined);
+    await host.call('open', SELECTED);
+    const { result } = await host.call('login', { ...LOGIN, enrol: 'program' }, Buffer.from(PASSPHRASE));
+    const secret = key.slot(2)?.secret ?? Buffer.alloc(20);
+    const context = Buffer.from(CONTEXT, 'base64');
+    const work = stretchPassphrase(Buffer.from(PASSPHRASE), LOGIN.domain);
+    const response = createHmac('sha1', secret).update(otpChallenge(context)).digest();
+    const count = (): readonly number[] =>
+      countInMemory(host.child.pid ?? 0, [Buffer.from(PASSPHRASE), secret, secret.subarray(0, 16), work]);
+    expect(count()).toEqual([0, 0, 0, 1]);
+    const { raw } = await host.call('evaluatePrf', { id: '02', label: 'slot 2', backend: 'otp' }, context);
+    expect(raw.equals(Buffer.concat([response, work]))).toBe(true);
+    const wrong = Buffer.from('another passphrase altogether');
+    await rejectionOf(host.call('login', { ...LOGIN, check: result.check }, wrong));
+    expect(count()).toEqual([0, 0, 0, 0]);
   });
 
   it('does nothing but derive', async () => {

@@ -6,6 +6,7 @@ import { accessSync, constants, readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type * as NodeHid from 'node-hid';
 import type { HIDAsync } from 'node-hid';
+import { secretBuffer } from '../../crypto/secret-bytes.js';
 import { AgentError } from '../../errors/agent-error.js';
 import type { FeaturePort, Place, PortFinder } from './feature-port.js';
 import { REPORT_BYTES } from './report.js';
@@ -56,7 +57,7 @@ class HidPort implements FeaturePort {
   }
 
   async write(report: Uint8Array): Promise<void> {
-    const numbered = Buffer.alloc(REPORT_BYTES + 1, REPORT_NUMBER);
+    const numbered = secretBuffer(REPORT_BYTES + 1).fill(REPORT_NUMBER);
     numbered.set(report, 1);
     try {
       await onDevice(this.#device.sendFeatureReport(numbered));

@@ -2,6 +2,7 @@
  * The 8-byte feature reports of the OTP interface: seven bytes and a flag byte. What the device says of itself when it is
  * idle, and what its flags mean while it works.
  */
+import { secretBuffer } from '../../crypto/secret-bytes.js';
 import { AgentError } from '../../errors/agent-error.js';
 
 /** Bytes of a feature report, and of the data in it. */
@@ -74,7 +75,7 @@ export function statusOf(report: Uint8Array): DeviceStatus {
 
 /** One piece of a frame, ready to be written. */
 export function pieceReport(piece: Uint8Array, number: number): Buffer {
-  const report = Buffer.alloc(REPORT_BYTES);
+  const report = secretBuffer(REPORT_BYTES);
   report.set(piece);
   report[PIECE_BYTES] = FLAG_WRITE | number;
   return report;

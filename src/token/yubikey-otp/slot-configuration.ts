@@ -1,4 +1,5 @@
 /** What is written into a slot to make it answer challenges as derive v1 needs it. */
+import { secretBuffer } from '../../crypto/secret-bytes.js';
 import { invariant } from '../../errors/agent-error.js';
 import { crc16 } from './crc16.js';
 
@@ -27,7 +28,7 @@ const NEEDS_TOUCH = 0x08;
  */
 export function hmacConfiguration(secret: Uint8Array): Buffer {
   invariant(secret.length === SLOT_SECRET_BYTES, 'slot secret of another length');
-  const written = Buffer.alloc(CONFIGURATION_BYTES + ACCESS_CODE_BYTES);
+  const written = secretBuffer(CONFIGURATION_BYTES + ACCESS_CODE_BYTES);
   written.set(secret.subarray(0, KEY_FIELD_BYTES), KEY_AT);
   // The key field has 16 bytes; the rest stands where other modes have their private identity.
   written.set(secret.subarray(KEY_FIELD_BYTES), UID_AT);
