@@ -147,7 +147,7 @@ export class OtpToken {
     const found = this.#open();
     await found.device.writeSecret(this.#slot, secret.bytes);
     this.#found = { ...found, info: describe(found.info.serial, this.#slot, await found.device.status()) };
-    return this.#respond(challenge);
+    return await this.#respond(challenge);
   }
 
   async #requireSetUp(): Promise<void> {
