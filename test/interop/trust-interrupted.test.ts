@@ -170,3 +170,37 @@ it('is dropped when that is asked for', async () => {
   using notary = new NotaryClient(stack.server);
   expect(await notary.must('list', gun)).toMatch(/v1 +a{64}/);
 });
+
+it('a root that was dropped is given up at the guard, after a look at the server', async () => {
+  const gun = 'localhost:5000/killed/root-reset';
+  await alice.must('init', gun);
+  await alice.sign(`${gun}:v1`, 'a');
+  const reached = proxy.stopAt({ matches: isUpload, when: 'before' });
+  const child = begin('key', 'rotate', gun, 'targets');
+  await reached;
+  await kill(child);
+  proxy.release();
+  await alice.must('reset', gun);
+  const refused = await alice.run('key', 'rotate', gun, 'timestamp');
+  expect(refused.stderr).toContain('touchstone guard abandon');
+  expect(refused.status).toBe(3);
+  const abandon = ['guard', 'abandon', `${gun}#root`, '--version', '2', ...alice.options];
+  const given = await alice.agent.touchstone([...abandon, '--json']);
+  expect(JSON.parse(given.stdout)).toMatchObject({ version: 2, server: 'absent' });
+  await alice.must('key', 'rotate', gun, 'targets');
+  await alice.sign(`${gun}:v2`, 'c');
+});
+
+it('what the server has is not given up', async () => {
+  const gun = 'localhost:5000/killed/stored';
+  await alice.must('init', gun);
+  const reached = proxy.stopAt({ matches: isUpload, when: 'after' });
+  const child = begin(...signing(`${gun}:v1`, 'b'));
+  await reached;
+  await kill(child);
+  proxy.release();
+  const abandon = ['guard', 'abandon', `${gun}#targets`, '--version', '2', ...alice.options];
+  const refused = await alice.agent.touchstone(abandon);
+  expect(refused.stderr).toContain('the server has it');
+  await alice.sign(`${gun}:v2`, 'c');
+});

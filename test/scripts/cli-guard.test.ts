@@ -11,7 +11,8 @@ import { rejectionOf } from '../support/rejection.js';
 import { hashOf, targetsBytes } from '../support/repository-metadata.js';
 import { TerminalSession } from '../support/terminal-session.js';
 
-const REPOSITORY = 'docker.io/acme/app';
+/** Nobody listens there. */
+const REPOSITORY = 'localhost:1/acme/app';
 const KEY = `${REPOSITORY}#targets`;
 
 describe('touchstone guard', () => {
@@ -64,7 +65,7 @@ describe('touchstone guard', () => {
     expect(refused.stderr).toContain('nothing is signed and unpublished');
   });
 
-  it('gives a version up for a script that names it, and says that no server was asked', async () => {
+  it('gives a version up for a script that names it, and says when no server could be asked', async () => {
     await signNext();
     expect(await signSecond()).toBe('guard.conflict');
     const wrong = await agent.touchstone(['guard', 'abandon', KEY, '--version', '1']);

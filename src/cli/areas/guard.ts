@@ -1,5 +1,6 @@
 /** Words of `guard`. */
 import type { CommandSpec } from '../command.js';
+import { TRUST_OPTION_SPECS } from './trust-options.js';
 
 export const GUARD_COMMANDS: readonly CommandSpec[] = [
   {
@@ -13,14 +14,18 @@ export const GUARD_COMMANDS: readonly CommandSpec[] = [
     path: ['guard', 'abandon'],
     summary: 'give up a version that was signed and that nobody stored, so that it may have another content',
     arguments: [{ name: '<name>', summary: 'REPOSITORY#ROLE' }],
-    options: [{ flags: '--version <number>', summary: 'the version, instead of typing it' }],
+    options: [
+      { flags: '--version <number>', summary: 'the version, instead of typing it' },
+      ...TRUST_OPTION_SPECS,
+    ],
     examples: [
       "touchstone guard abandon 'docker.io/acme/app#targets'",
       "touchstone guard abandon 'docker.io/acme/app#targets' --version 7",
     ],
     load: async () => {
-      const { guardAbandon, nobodyAsked } = await import('../commands/guard-abandon.js');
-      return guardAbandon(nobodyAsked);
+      const { guardAbandon } = await import('../commands/guard-abandon.js');
+      const { storedOnServer } = await import('../stored-on-server.js');
+      return guardAbandon(storedOnServer);
     },
   },
 ];

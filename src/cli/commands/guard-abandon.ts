@@ -5,18 +5,17 @@ import type { Result } from '../../protocol/methods.js';
 import { withAgent } from '../agent-session.js';
 import type { CommandResult, Invocation, RunCommand } from '../command.js';
 import type { CliContext } from '../context.js';
+import type { OptionValues } from '../option-values.js';
 import { readTypedLine } from '../typed-line.js';
 
 /** Whether the server has a version; `unknown` when it was not asked, or did not say. */
 export type StoredCheck = (
   context: CliContext,
   asked: { readonly repository: string; readonly role: string; readonly version: number },
+  options: OptionValues,
 ) => Promise<'stored' | 'absent' | 'unknown'>;
 
 type Signed = NonNullable<Result<'guard.show'>['entries'][number]['signed']>;
-
-/** For whoever has no server to ask. */
-export const nobodyAsked: StoredCheck = () => Promise.resolve('unknown');
 
 const ANSWERS = {
   absent: 'the server does not have this version',
@@ -48,7 +47,7 @@ async function abandon(
     }
     const { version, sha256 } = signed;
     context.warn(`${name}: version ${version} is signed and not published, sha256 ${sha256}`);
-    const server = await check(context, { repository, role, version });
+    const server = await check(context, { repository, role, version }, options);
     if (server === 'stored') throw stored(name, version);
     context.warn(ANSWERS[server]);
     await confirm(signed, given);
