@@ -55,7 +55,7 @@ export function tagsOf({ base }: PlanInput, { signer, roles }: TagOptions): read
 }
 
 /** Whether two targets are the same image; what else was noted beside it does not matter. */
-export function isSameImage(one: Target | undefined, other: Target | undefined): boolean {
+function isSameImage(one: Target | undefined, other: Target | undefined): boolean {
   return one?.hashes.sha256 === other?.hashes.sha256 && one?.length === other?.length;
 }
 
