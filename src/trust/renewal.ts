@@ -1,8 +1,12 @@
 /** Signing again what stands there: because it is about to expire, has expired, or lacks signatures. */
 import { AgentError } from '../errors/agent-error.js';
+import { canonicalKeyId, type NotaryKey } from '../formats/notary1/key.js';
+import { rootCertificateOf } from '../formats/notary1/root-certificate.js';
 import { Draft, type PublishedState } from './draft.js';
-import type { PlanInput } from './publisher.js';
+import type { InitParts } from './init.js';
+import type { Plan, PlanInput } from './publisher.js';
 import { isWithinReach } from './reach.js';
+import { withRole } from './root-changes.js';
 
 const DAY_MS = 86_400_000;
 const SHOWN_TAGS = 20;
@@ -26,7 +30,8 @@ export function planWitness({ base }: PlanInput, roles: readonly string[]): Draf
     else {
       draft.edit(role, () => doubtful);
       const tags = [...doubtful.targets].map(([name, { hashes }]) => `${name} sha256:${hashes.sha256}`);
-      draft.note(`${role} vouches for ${tags.slice(0, SHOWN_TAGS).join(', ')}`);
+      const more = tags.length > SHOWN_TAGS ? ` and ${tags.length - SHOWN_TAGS} more` : '';
+      draft.note(`${role} vouches for ${tags.slice(0, SHOWN_TAGS).join(', ')}${more}`);
     }
   }
   return draft;
@@ -50,6 +55,35 @@ export function planHeal({ base, keys }: PlanInput, untilMs: number): Draft {
     else draft.edit(signed, (document) => document);
   }
   return draft;
+}
+
+/**
+ * As `planHeal`, with new certificates for those root keys whose old ones expire before `untilMs`.
+ * @param certificateDays how long the new ones are valid
+ */
+export function healPlan(
+  { server, certificates }: InitParts,
+  untilMs: number,
+  certificateDays: number,
+): Plan {
+  return async (input) => {
+    const draft = planHeal(input, untilMs);
+    const { keyids, threshold, keys } = draft.membersOf('root');
+    const renewed: NotaryKey[] = [];
+    let isRenewed = false;
+    for (const id of keyids) {
+      const key = keys.get(id);
+      if (key === undefined) continue;
+      const holder = input.keys.find((one) => one.role === 'root' && one.canonicalId === canonicalKeyId(key));
+      const isDue = holder !== undefined && rootCertificateOf(key).notAfter.getTime() <= untilMs;
+      isRenewed ||= isDue;
+      renewed.push(
+        isDue ? await certificates.certified(server.repository, holder, certificateDays, true) : key,
+      );
+    }
+    if (isRenewed) draft.setRoot(withRole(draft.root, 'root', { keys: renewed, threshold }));
+    return draft;
+  };
 }
 
 function rolesDue(base: PublishedState, untilMs: number): readonly string[] {

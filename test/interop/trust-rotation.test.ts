@@ -1,5 +1,9 @@
 /** New keys for every role, and repositories past their date, with the stock client as the reader whose cache is old. */
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readEnvelope } from '../../src/formats/notary1/reader.js';
+import { rootCertificateOf } from '../../src/formats/notary1/root-certificate.js';
+import { TrustServer } from '../../src/trust/server.js';
 import { NotaryClient } from '../support/notary-client.js';
 import { TrustStack, type TrustPublisher } from '../support/trust-stack.js';
 
@@ -88,11 +92,24 @@ it('a signer gets a new leaf', async () => {
   expect(await notary.must('list', gun, '-r', 'targets/releases')).toMatch(/v1 +b{64}/);
 });
 
-it('what will expire is renewed', async () => {
+it('what will expire is renewed, certificates included', async () => {
   const gun = 'localhost:5000/rotation/expired';
-  await alice.must('init', gun, '--client-snapshot');
-  await alice.sign(`${gun}:v1`, 'a');
-  await alice.must('heal', gun, '--within', '1200');
+  await alice.must('init', gun, '--client-snapshot', '--days', '100');
+  await alice.sign(`${gun}:v1`, 'a', '--days', '100');
   using notary = new NotaryClient(stack.server);
+  await notary.must('list', gun);
+  await alice.must('heal', gun, '--within', '120');
   expect(await notary.must('list', gun)).toMatch(/v1 +a{64}/);
+  const server = new TrustServer(gun, {
+    env: {},
+    home: alice.agent.folder,
+    server: stack.server.url,
+    ca: readFileSync(stack.authority.certificate, 'utf8'),
+    deadline: Date.now() + 20_000,
+  });
+  const { document } = readEnvelope((await server.fetch('root')) ?? Buffer.alloc(0), 'root');
+  const [key] = document.roles.root.keyids.map((id) => document.keys.get(id));
+  if (key === undefined) throw new Error('the root has no key');
+  const years = (rootCertificateOf(key).notAfter.getTime() - Date.now()) / (365 * 86_400_000);
+  expect(years).toBeGreaterThan(9);
 });

@@ -1,5 +1,5 @@
 /** `touchstone trust heal REPOSITORY`: signs anew what has expired, which stock tools cannot, or what soon will. */
-import { daysFromNow, planHeal } from '../../trust/renewal.js';
+import { daysFromNow, healPlan } from '../../trust/renewal.js';
 import { parseTrustReference } from '../../trust/repository-name.js';
 import { signerRole } from '../../trust/reach.js';
 import type { CommandResult, Invocation } from '../command.js';
@@ -15,10 +15,9 @@ export async function trustHeal(context: CliContext, { options, args }: Invocati
   const signer = signerName(context, options);
   const roles = signer === undefined ? [] : [signerRole(signer)];
   const needs = { roles, tolerateExpired: true };
-  return withPublisher(context, options, repository, needs, async ({ publisher }) => {
-    const published = await publisher.publish('heal', (input) =>
-      planHeal(input, daysFromNow(within, Date.now())),
-    );
+  return withPublisher(context, options, repository, needs, async (session) => {
+    const plan = healPlan(session, daysFromNow(within, Date.now()), session.certificateDays);
+    const published = await session.publisher.publish('heal', plan);
     return publishedResult(context, published, `${repository} is renewed`);
   });
 }
