@@ -234,7 +234,7 @@ export class Publisher {
       try {
         return { words, versions: await this.#finish(pending, snapshotView(pending, base)) };
       } catch (cause) {
-        if (!isConflict(cause)) throw cause;
+        if (!isConflict(cause)) throw unended(words, server.repository, cause);
       }
     }
     const versions = pending.documents.map(versionFacts);
@@ -273,6 +273,16 @@ function isOwnSnapshot(draft: Draft, keys: readonly RoleKey[]): boolean {
     return key === undefined ? [] : [canonicalKeyId(key)];
   });
   return keys.some(({ role, canonicalId }) => role === 'snapshot' && ids.includes(canonicalId));
+}
+
+/** What was begun with keys from elsewhere can only be ended with them. */
+function unended(words: string, repository: string, cause: unknown): unknown {
+  if (!(cause instanceof AgentError) || cause.code !== 'key.unknown') return cause;
+  return new AgentError('notary.keys', {
+    message: `ending what was interrupted (${words}): a key that it needs is not here`,
+    hint: `run that command again, or drop what it began: touchstone trust reset ${repository}`,
+    cause,
+  });
 }
 
 /** Somebody else was faster: at the server, or at the agent. */

@@ -10,6 +10,7 @@ import { NotaryClient } from '../support/notary-client.js';
 import { processTree } from '../support/process-tree.js';
 import { StoppingProxy } from '../support/stopping-proxy.js';
 import { readEnvelope } from '../../src/formats/notary1/reader.js';
+import { Journal } from '../../src/trust/journal.js';
 import { TrustServer } from '../../src/trust/server.js';
 import { digestOf, TrustStack, type TrustPublisher } from '../support/trust-stack.js';
 
@@ -203,4 +204,26 @@ it('what the server has is not given up', async () => {
   const refused = await alice.agent.touchstone(abandon);
   expect(refused.stderr).toContain('the server has it');
   await alice.sign(`${gun}:v2`, 'c');
+});
+
+it('what was begun with the key of a file is not ended without it', async () => {
+  const gun = 'localhost:5000/killed/foreign';
+  await alice.must('init', gun);
+  const journal = new Journal(`${alice.agent.stateDir}/trust`, gun);
+  const signatures = [{ keyid: 'a'.repeat(64), method: 'ecdsa', key: `file#${'a'.repeat(64)}` }];
+  const signedBytes = Buffer.from('{"_type":"Targets","version":2}');
+  journal.write({
+    words: 'import',
+    begun: '2030-01-01T00:00:00Z',
+    replaces: new Map([['targets', 1]]),
+    documents: [{ role: 'targets', kind: 'notary.targets', version: 2, signedBytes, signatures }],
+    dropped: [],
+    ownSnapshot: false,
+  });
+  const argv = signing(`${gun}:v1`, 'b');
+  const refused = await alice.run(...argv);
+  expect(refused.stderr).toContain('ending what was interrupted (import): a key that it needs is not here');
+  expect(refused.stderr).toContain(`touchstone trust reset ${gun}`);
+  await alice.must('reset', gun);
+  await alice.must(...argv);
 });
