@@ -1,7 +1,7 @@
 /** Several signers of one repository: ours and those of the real docker CLI, side by side. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DockerClient } from '../support/docker-client.js';
+import { DockerClient, dockerPrograms } from '../support/docker-client.js';
 import { NotaryClient } from '../support/notary-client.js';
 import { TrustStack, type TrustPublisher } from '../support/trust-stack.js';
 
@@ -39,25 +39,28 @@ async function dockerKey(docker: DockerClient, name: string): Promise<string> {
 }
 
 describe('signers', () => {
-  it('approve what others signed, ours and those of docker', async () => {
-    const gun = 'localhost:5000/signers/approve';
-    using bob = new DockerClient({ server: stack.server });
-    const bobKey = await dockerKey(bob, 'bob');
-    expect(readFileSync(bobKey, 'utf8')).toContain('role: bob');
-    await owner.must('init', gun);
-    await owner.sign(`${gun}:v1`, 'a');
-    await owner.must('signer', 'add', gun, 'alice');
-    await owner.must('signer', 'add', gun, 'bob', '--key', bobKey);
-    expect((await inspect(bob, gun)).SignedTags).toEqual([
-      { SignedTag: 'v1', Digest: 'a'.repeat(64), Signers: ['Repo Admin'] },
-    ]);
-    // Docker approves by tag, without an engine, because somebody signed it before.
-    await bob.must('trust', 'sign', `${gun}:v1`);
-    await owner.sign(`${gun}:v1`, 'a', '--as', 'alice');
-    const { SignedTags, Signers } = await inspect(bob, gun);
-    expect(SignedTags).toEqual([{ SignedTag: 'v1', Digest: 'a'.repeat(64), Signers: ['alice', 'bob'] }]);
-    expect(Signers.map(({ Name }) => Name).sort()).toEqual(['alice', 'bob']);
-  });
+  it.each(dockerPrograms())(
+    'approve what others signed, ours and those of docker $version',
+    async (program) => {
+      const gun = `localhost:5000/signers/approve-${program.version.replaceAll(/[^a-z0-9]/g, '-')}`;
+      using bob = new DockerClient({ server: stack.server, program });
+      const bobKey = await dockerKey(bob, 'bob');
+      expect(readFileSync(bobKey, 'utf8')).toContain('role: bob');
+      await owner.must('init', gun);
+      await owner.sign(`${gun}:v1`, 'a');
+      await owner.must('signer', 'add', gun, 'alice');
+      await owner.must('signer', 'add', gun, 'bob', '--key', bobKey);
+      expect((await inspect(bob, gun)).SignedTags).toEqual([
+        { SignedTag: 'v1', Digest: 'a'.repeat(64), Signers: ['Repo Admin'] },
+      ]);
+      // Docker approves by tag, without an engine, because somebody signed it before.
+      await bob.must('trust', 'sign', `${gun}:v1`);
+      await owner.sign(`${gun}:v1`, 'a', '--as', 'alice');
+      const { SignedTags, Signers } = await inspect(bob, gun);
+      expect(SignedTags).toEqual([{ SignedTag: 'v1', Digest: 'a'.repeat(64), Signers: ['alice', 'bob'] }]);
+      expect(Signers.map(({ Name }) => Name).sort()).toEqual(['alice', 'bob']);
+    },
+  );
 
   it('move a tag everywhere, so that docker approves the new image and not the old one', async () => {
     const gun = 'localhost:5000/signers/move';
