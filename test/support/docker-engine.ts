@@ -11,6 +11,8 @@ import { TempFolder } from './temp-folder.js';
 export interface DockerEngineOptions {
   /** Socket of an authorization plugin, which the engine asks about everything. */
   readonly authorizationSocket?: string | undefined;
+  /** Where it listens; in a folder of its own when left out. */
+  readonly socket?: string | undefined;
 }
 
 const PLUGIN = 'touchstone-authz';
@@ -32,7 +34,7 @@ export class DockerEngine implements AsyncDisposable {
   static async start(options: DockerEngineOptions = {}): Promise<DockerEngine> {
     const folder = new TempFolder();
     try {
-      const host = `unix://${folder.join('docker.sock')}`;
+      const host = `unix://${options.socket ?? folder.join('docker.sock')}`;
       const program = await BackgroundProgram.start({
         program: 'unshare',
         argv: [

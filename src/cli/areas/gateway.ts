@@ -26,4 +26,14 @@ export const GATEWAY_COMMANDS: readonly CommandSpec[] = [
     ],
     load: async () => (await import('../commands/gateway-notary-signer.js')).gatewayNotarySigner,
   },
+  {
+    path: ['gateway', 'docker-authz'],
+    summary: 'be the authorization plugin of a Docker Engine: only images start that the team rule takes',
+    options: [{ flags: '--config <file>', summary: 'settings (default /etc/touchstone/docker-authz.toml)' }],
+    examples: [
+      'touchstone gateway docker-authz',
+      'touchstone gateway docker-authz --config /etc/touchstone/docker-authz.toml',
+    ],
+    load: async () => (await import('../commands/gateway-docker-authz.js')).gatewayDockerAuthz,
+  },
 ];
