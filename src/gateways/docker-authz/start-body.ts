@@ -47,9 +47,7 @@ export function readServiceBody(body: Buffer): StartBody {
 
 function readBody(body: Buffer): Fields {
   if (body.length === 0) {
-    throw new UnjudgedBody(
-      'the engine shows plugins no body that is over 1 MiB, chunked, or not application/json',
-    );
+    throw new UnjudgedBody('the engine shows no body that is over 1 MiB or not application/json');
   }
   let value: unknown;
   try {
