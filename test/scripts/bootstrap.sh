@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings a machine that has only Node and npm to the point where one program of the project can run, then runs it.
 #
-#   bootstrap.sh quickstart|test|bench|build [arguments of the program]
+#   bootstrap.sh quickstart [trust]|test|bench|build [arguments of the program]
 #
 # Each step looks first and acts only if something is missing: with everything present nothing is changed and no
 # network is used. Debian packages are printed before they are installed; apt runs as root, with sudo after a typed
@@ -10,6 +10,10 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
+if [ "${1:-}" = quickstart ] && [ "${2:-}" = trust ]; then
+  shift
+  set -- quickstart-trust "${@:2}"
+fi
 readonly MODE="${1:-}"
 readonly MIN_NODE='20.19.0'
 readonly LOCK_STAMP='node_modules/.touchstone-lock'
@@ -115,6 +119,10 @@ missing_packages() {
   local pair needs=('cc gcc' 'g++ g++' 'make make' 'python3 python3')
   case "$MODE" in
     quickstart) needs+=('openssl openssl' 'ssh-keygen openssh-client') ;;
+    quickstart-trust)
+      needs+=('openssl openssl' 'notary notary' 'docker-registry docker-registry' '/usr/sbin/dockerd docker.io'
+        '/usr/bin/docker docker.io' 'skopeo skopeo' 'unshare util-linux' 'setpriv util-linux')
+      ;;
     bench)
       needs+=('openssl openssl' 'ssh-keygen openssh-client' 'softhsm2-util softhsm2' 'pkcs11-tool opensc' 'p11-kit p11-kit')
       ;;
@@ -244,9 +252,9 @@ become() {
 
 main() {
   case "$MODE" in
-    quickstart | test | bench | build) ;;
+    quickstart | quickstart-trust | test | bench | build) ;;
     *)
-      complain 'usage: bootstrap.sh quickstart|test|bench|build [arguments]'
+      complain 'usage: bootstrap.sh quickstart [trust]|test|bench|build [arguments]'
       exit 2
       ;;
   esac
@@ -259,6 +267,7 @@ main() {
   step 'TypeScript' build_typescript
   case "$MODE" in
     quickstart) become test/build/scripts/quickstart.js "$@" ;;
+    quickstart-trust) become test/build/scripts/quickstart-trust.js "$@" ;;
     bench) become test/build/bench/main.js "$@" ;;
     build) return ;;
   esac

@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { DemoAgent, runProgram, TOUCHSTONE } from '../support/demo-agent.js';
 import { writeImageLayout } from '../support/oci-layout.js';
 import { PROJECT_ROOT } from '../support/project-root.js';
+import { step } from '../support/told-step.js';
 
 const REPOSITORY = 'docker.io/library/hello';
 const IMAGE_KEY = `${REPOSITORY}#cosign`;
@@ -20,24 +21,6 @@ interface AuditVerdict {
   readonly lines: number;
   readonly signed: number;
   readonly unsealed: number;
-}
-
-let stepNumber = 0;
-
-/** One line per step, printed when the step is done: what happened, and what can be seen of it. */
-async function step<T>(
-  what: string,
-  act: () => Promise<T>,
-  show: (result: T) => string = () => '',
-): Promise<T> {
-  const begin = performance.now();
-  const result = await act();
-  stepNumber += 1;
-  const shown = show(result);
-  const seconds = ((performance.now() - begin) / 1000).toFixed(1);
-  const line = `${String(stepNumber).padStart(2)}. ${what}${shown === '' ? '' : `: ${shown}`}`;
-  process.stdout.write(`${line}  (${seconds} s)\n`);
-  return result;
 }
 
 /** Runs another program, which has to succeed; answers its output. */
