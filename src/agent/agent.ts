@@ -144,11 +144,19 @@ export class Agent implements Disposable {
     this.#connections = count;
   }
 
-  /** @param params as the method's schema returned them */
-  answer(method: AnsweredMethod, params: unknown, peer: Peer): Promise<unknown> {
-    const handler = this.#handlers[method] as (params: unknown, peer: Peer) => unknown;
+  /**
+   * @param params as the method's schema returned them
+   * @param gone aborted when the caller does not wait any more
+   */
+  answer(
+    method: AnsweredMethod,
+    params: unknown,
+    peer: Peer,
+    gone: AbortSignal = new AbortController().signal,
+  ): Promise<unknown> {
+    const handler = this.#handlers[method] as (params: unknown, peer: Peer, gone: AbortSignal) => unknown;
     return new Promise((resolve) => {
-      resolve(handler(params, peer));
+      resolve(handler(params, peer, gone));
     });
   }
 

@@ -1,7 +1,7 @@
 /** The `unlock.*` and `lock` methods: a PIN on its way to the keeper, still sealed, and what the log says of it. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { asAgentError } from '../errors/agent-error.js';
-import type { LeaseStatus } from '../keeper/wire.js';
+import type { LeaseOptions, LeaseStatus } from '../keeper/wire.js';
 import { LIMITS } from '../protocol/limits.js';
 import type { Params, Result } from '../protocol/methods.js';
 import type { AuditTrail } from './audit-trail.js';
@@ -22,6 +22,8 @@ export interface LeaseServiceParts {
   readonly trail: AuditTrail;
 }
 
+type LeaseParams = Omit<Params<'unlock.finish'>, 'pin' | 'useLastTry'>;
+
 export class LeaseService {
   readonly #parts: LeaseServiceParts;
 
@@ -35,32 +37,51 @@ export class LeaseService {
 
   /** @throws AgentError of the keeper; the refusal is in the log then */
   async finish(params: Params<'unlock.finish'>, peer: Peer): Promise<Result<'unlock.finish'>> {
-    const { keeper, view, trail, keys: book } = this.#parts;
-    const { pin, useLastTry, keys, kinds, uses, seconds, blind } = params;
-    const ids = keys?.map((name) => book.keyring.resolve(name).keyId);
+    const { pin, useLastTry, ...lease } = params;
+    const request = { pin, useLastTry, owner: peer.uid, lease: this.#leaseOptions(lease) };
+    return this.#opened(peer, {}, () => this.#parts.keeper.call('unlock.finish', request, UNLOCK_MS));
+  }
+
+  /**
+   * A person is asked for as long as the caller waits.
+   * @throws AgentError of the keeper; the refusal is in the log then
+   */
+  async ask(params: Params<'unlock.ask'>, peer: Peer, gone: AbortSignal): Promise<Result<'unlock.ask'>> {
+    const { keeper } = this.#parts;
+    const { attempt, place, useLastTry, ...lease } = params;
+    const { uid: owner, pid } = peer;
+    const request = { attempt, place, useLastTry, owner, pid, lease: this.#leaseOptions(lease) };
+    gone.addEventListener('abort', () => {
+      keeper.call('unlock.cancel', { attempt }).catch(() => undefined);
+    });
+    return this.#opened(peer, { by: 'prompt' }, () => keeper.call('unlock.ask', request, UNLOCK_MS));
+  }
+
+  #leaseOptions({ keys, kinds, uses, seconds, blind }: LeaseParams): LeaseOptions {
+    const ids = keys?.map((name) => this.#parts.keys.keyring.resolve(name).keyId);
+    return { keys: ids, kinds, uses, seconds, blind };
+  }
+
+  async #opened(
+    peer: Peer,
+    how: { readonly by?: string },
+    open: () => Promise<{ readonly lease: LeaseStatus; readonly loaded: number }>,
+  ): Promise<Result<'unlock.finish'>> {
+    const { view, trail } = this.#parts;
     try {
-      const answer = await keeper.call(
-        'unlock.finish',
-        {
-          pin,
-          useLastTry,
-          owner: peer.uid,
-          lease: { keys: ids, kinds, uses, seconds, blind },
-        },
-        UNLOCK_MS,
-      );
-      const { lease, loaded } = answer;
+      const { lease, loaded } = await open();
       trail.noteAct('unlock', peer, {
         token: lease.token,
         lease: lease.id,
         keys: loaded,
         expiresAt: lease.expiresAt,
+        ...how,
       });
       view.track(lease);
       return { lease: publicLease(lease), loaded };
     } catch (error) {
       const failed = asAgentError(error);
-      trail.noteAct('unlock-refused', peer, { code: failed.code });
+      trail.noteAct('unlock-refused', peer, { code: failed.code, ...how });
       throw failed;
     }
   }

@@ -17,7 +17,11 @@ import type { PolicyView } from './policy-view.js';
 export type AnsweredMethod = Exclude<MethodName, 'sign' | 'events.subscribe' | 'cancel'>;
 
 export type MethodHandlers = {
-  readonly [M in AnsweredMethod]: (params: Params<M>, peer: Peer) => Promise<Result<M>> | Result<M>;
+  readonly [M in AnsweredMethod]: (
+    params: Params<M>,
+    peer: Peer,
+    gone: AbortSignal,
+  ) => Promise<Result<M>> | Result<M>;
 };
 
 export interface HandlerParts {
@@ -55,6 +59,7 @@ export function methodHandlers(parts: HandlerParts): MethodHandlers {
     'keys.revoke': ({ key, reason }, peer) => keyService.revoke(key, reason, peer),
     'keys.install': (params, peer) => keyService.install(params, peer),
     'unlock.begin': (params) => leases.begin(params),
+    'unlock.ask': (params, peer, gone) => leases.ask(params, peer, gone),
     'unlock.finish': (params, peer) => leases.finish(params, peer),
     lock: (params, peer) => leases.lock(params, peer),
     'audit.query': (params) => auditPage(trail, params),

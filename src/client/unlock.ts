@@ -18,6 +18,9 @@ export interface SealedAttempt {
 
 export type LeaseRequest = Omit<Params<'unlock.finish'>, 'pin'>;
 
+/** Where the person sits whom the agent has asked. */
+export type PromptPlace = Params<'unlock.ask'>['place'];
+
 /**
  * Asks the keeper for a one-time key, reads the PIN and seals it. Good for one use within 60 s.
  * @throws AgentError of unlock.begin or of `readPin`
@@ -27,7 +30,14 @@ export async function sealPin(
   token: string | undefined,
   readPin: ReadPin,
 ): Promise<SealedAttempt> {
-  const attempt = await client.call('unlock.begin', token === undefined ? {} : { token });
+  return sealFor(await begin(client, token), readPin);
+}
+
+function begin(client: AgentClient, token: string | undefined): Promise<UnlockAttempt> {
+  return client.call('unlock.begin', token === undefined ? {} : { token });
+}
+
+async function sealFor(attempt: UnlockAttempt, readPin: ReadPin): Promise<SealedAttempt> {
   const pin = await readPin(attempt);
   try {
     const sealed = seal(Buffer.from(attempt.publicKey, 'base64'), pin, Buffer.from(attempt.info, 'base64'));
@@ -48,19 +58,24 @@ export interface UnlockOptions {
   readonly token?: string | undefined;
   readonly readPin: ReadPin;
   readonly lease: LeaseRequest;
+  /** Given: the agent asks for the PIN where its configuration says so, instead of `readPin`. */
+  readonly place?: PromptPlace | undefined;
+  /** The agent begins to ask, with the program of its configuration. */
+  readonly onAsking?: ((how: NonNullable<UnlockAttempt['asks']>) => void) | undefined;
   /** Milliseconds for the token to derive and load. */
   readonly timeoutMs: number;
 }
 
-/** Unlocks one token: one PIN entry, one attempt. */
+/** Unlocks one token: one PIN entry, one attempt; where the agent asks, as many as it lets a person have. */
 export async function unlockToken(
   client: AgentClient,
-  options: UnlockOptions,
+  { token, readPin, lease, place, onAsking, timeoutMs }: UnlockOptions,
 ): Promise<Result<'unlock.finish'>> {
-  const sealed = await sealPin(client, options.token, options.readPin);
-  return client.call(
-    'unlock.finish',
-    { ...options.lease, pin: sealed.pin },
-    { timeoutMs: options.timeoutMs },
-  );
+  const attempt = await begin(client, token);
+  if (place !== undefined && attempt.asks !== undefined) {
+    onAsking?.(attempt.asks);
+    return client.call('unlock.ask', { ...lease, attempt: attempt.attempt, place }, { timeoutMs });
+  }
+  const { pin } = await sealFor(attempt, readPin);
+  return client.call('unlock.finish', { ...lease, pin }, { timeoutMs });
 }

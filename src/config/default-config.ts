@@ -57,7 +57,8 @@ const SETTINGS = `
 const TOKEN_HEAD = `# One [[token]] per token: name, module (absolute path of the PKCS#11 driver), uri (RFC 7512: token label, serial).
 # on-removal = "keep" lets loaded keys sign on until the lease ends, "lock" drops them when the token is removed.
 # env sets variables of the driver's process. pin = { file = "/absolute/path" } (mode 0600) or
-# pin = { credential = "name" } (systemd) lets the agent unlock by itself; without it a person types the PIN.
+# pin = { credential = "name" } (systemd) lets the agent unlock by itself; with pin = { pinentry = true } or
+# pin = { askpass = "/absolute/path" } the agent has you asked; without it you type the PIN at the command.
 
 `;
 

@@ -135,6 +135,8 @@ function checkPaths(source: Source, config: WrittenConfig): void {
     paths.push(
       [['token', index, 'module'], 'module' in token ? token.module : undefined],
       [['token', index, 'pin', 'file'], token.pin?.file],
+      [['token', index, 'pin', 'askpass'], token.pin?.askpass],
+      [['token', index, 'pin', 'pinentry'], token.pin?.pinentry === true ? undefined : token.pin?.pinentry],
     );
   }
   for (const [at, value] of paths) {

@@ -2,7 +2,7 @@
 import { fieldName } from '../encoding/toml-problem.js';
 import { parseToml } from '../encoding/toml.js';
 import type { Config, DoorConfig } from './document.js';
-import type { TokenConfig } from './token-document.js';
+import type { PinSource, TokenConfig } from './token-document.js';
 
 export interface Setting {
   /** As written in touchstone.toml: `audit.rotate-bytes`, `token[0].name`. */
@@ -54,12 +54,7 @@ function doorValues(door: DoorConfig, name: string): readonly Entry[] {
 }
 
 function tokenValues(token: TokenConfig, at: Path): readonly Entry[] {
-  const pin =
-    token.pin.source === 'file'
-      ? token.pin.path
-      : token.pin.source === 'credential'
-        ? token.pin.name
-        : undefined;
+  const pin = pinValue(token.pin);
   return [
     { path: [...at, 'name'], value: token.name },
     { path: [...at, 'kind'], value: token.kind },
@@ -68,6 +63,20 @@ function tokenValues(token: TokenConfig, at: Path): readonly Entry[] {
     ...Object.entries(token.env).map(([name, value]) => ({ path: [...at, 'env', name], value })),
     ...(pin === undefined ? [] : [{ path: [...at, 'pin', token.pin.source], value: pin }]),
   ];
+}
+
+function pinValue(pin: PinSource): string | true | undefined {
+  switch (pin.source) {
+    case 'person':
+      return undefined;
+    case 'credential':
+      return pin.name;
+    case 'pinentry':
+      return pin.path ?? true;
+    case 'file':
+    case 'askpass':
+      return pin.path;
+  }
 }
 
 function deviceValues(token: TokenConfig, at: Path): readonly Entry[] {

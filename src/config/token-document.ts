@@ -2,11 +2,14 @@
 import { z } from 'zod';
 import { otpTokenUri } from '../keys/otp-uri.js';
 
-/** Where the PIN of a token comes from when the agent unlocks it by itself; `person` means somebody types it. */
+/** Where the PIN of a token comes from when the agent is to find or ask for it; `person` means somebody types it at the command. */
 export type PinSource =
   | { readonly source: 'person' }
   | { readonly source: 'file'; readonly path: string }
-  | { readonly source: 'credential'; readonly name: string };
+  | { readonly source: 'credential'; readonly name: string }
+  /** The agent has a person asked; without a path by the system's pinentry. */
+  | { readonly source: 'pinentry'; readonly path: string | undefined }
+  | { readonly source: 'askpass'; readonly path: string };
 
 interface AnyTokenConfig {
   readonly name: string;
@@ -70,10 +73,12 @@ const pinSchema = z
       .string()
       .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'not the name of a credential')
       .optional(),
+    pinentry: z.union([z.literal(true), path], 'not true or a path').optional(),
+    askpass: path.optional(),
   })
   .refine(
-    (pin) => (pin.file === undefined) !== (pin.credential === undefined),
-    'needs file or credential, one of them',
+    (pin) => Object.values(pin).filter((source) => source !== undefined).length === 1,
+    'needs one of file, credential, pinentry and askpass',
   );
 
 const anyToken = {
@@ -167,5 +172,8 @@ function withKind(written: unknown): unknown {
 function pinOf(pin: WrittenToken['pin']): PinSource {
   if (pin?.file !== undefined) return { source: 'file', path: pin.file };
   if (pin?.credential !== undefined) return { source: 'credential', name: pin.credential };
+  if (pin?.askpass !== undefined) return { source: 'askpass', path: pin.askpass };
+  if (pin?.pinentry !== undefined)
+    return { source: 'pinentry', path: pin.pinentry === true ? undefined : pin.pinentry };
   return { source: 'person' };
 }

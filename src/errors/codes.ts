@@ -165,6 +165,11 @@ export const ERROR_TABLE = {
   'token.slot-mode': row('the OTP slot is not set up as derivation needs it', 'program it with "touchstone token setup --otp"', 'after-user-action', 4, -32166),
   'token.not-permitted': row('this user may not open the device', 'allow it with a udev rule: see docs/tokens/yubikey-otp.md', 'after-user-action', 4, -32167),
 
+  // prompt: a program that asks a person for a PIN
+  'prompt.cancelled': row('the prompt for the PIN was cancelled', 'run the command again when you are ready', 'after-user-action', 3, -32250),
+  'prompt.timeout': row('nobody entered the PIN in time', 'run the command again', 'later', 7, -32251),
+  'prompt.failed': row('the program that asks for the PIN does not work', 'check pin in touchstone.toml, and run that program by hand', 'after-user-action', 1, -32252),
+
   // audit
   'audit.write': row('the audit log cannot be written, so nothing is signed', 'free some space; signing goes on by itself', 'later', 1, -32170),
   'audit.shorter': row('the audit log is shorter than it was', 'find out who cut it; "touchstone audit verify" shows where', 'never', 6, -32171),

@@ -10,6 +10,7 @@ import { isAgentRole, isTokenRole } from '../keys/roles.js';
 import type { KeyringFile } from '../state/keyring-file.js';
 import type { PinLedger } from '../state/pin-ledger.js';
 import type { HostTokenInfo } from '../tokenhost/messages.js';
+import { Asking } from './asking.js';
 import { holdsDerivation } from './derivation-token.js';
 import { deriveLeaf } from './deriving.js';
 import { Installing } from './installing.js';
@@ -50,6 +51,7 @@ export class Keeper {
   readonly #leases: LeaseBook;
   readonly #desk: OrderDesk;
   readonly #unlocking: Unlocking;
+  readonly #asking: Asking;
   readonly #provisioning: Provisioning;
   readonly #installing: Installing;
   readonly #making: KeyMaking;
@@ -100,6 +102,7 @@ export class Keeper {
       unitOf: (name: string) => this.#unitNamed(name),
     };
     this.#unlocking = new Unlocking(parts);
+    this.#asking = new Asking(parts, this.#unlocking);
     this.#provisioning = new Provisioning(parts, this.#unlocking);
     this.#installing = new Installing(parts, this.#unlocking);
     this.#making = new KeyMaking({ ...parts, units: this.#units, unlocking: this.#unlocking });
@@ -125,6 +128,7 @@ export class Keeper {
       onClose: () => {
         if (this.#front !== front) return;
         this.#front = undefined;
+        this.#asking.cancelAll();
         this.#desk.frontLost(this.#units.values());
       },
     });
@@ -144,6 +148,7 @@ export class Keeper {
 
   /** Wipes every leaf and ends every token host. */
   wipe(): void {
+    this.#asking.cancelAll();
     this.#leases.endAll('stopping');
     this.#shelf.wipeAll();
     for (const unit of this.#units.values()) unit.end();
@@ -213,6 +218,14 @@ export class Keeper {
     'unlock.finish': async ({ pin, lease, owner, useLastTry }) => {
       const { lease: opened, loaded } = await this.#unlocking.unlockSealed(pin, { lease, owner, useLastTry });
       return { lease: opened.status(), loaded };
+    },
+    'unlock.ask': async (params) => {
+      const { lease, loaded } = await this.#asking.unlock(params);
+      return { lease: lease.status(), loaded };
+    },
+    'unlock.cancel': ({ attempt }) => {
+      this.#asking.cancel(attempt);
+      return {};
     },
     setup: (params) => this.#provisioning.setup(params),
     derive: ({ fields }) => this.#derive(fields),

@@ -26,6 +26,8 @@ interface Attempt {
   readonly timer: NodeJS.Timeout;
 }
 
+type PinnedToken = Pick<TokenConfig, 'name' | 'kind' | 'pin'>;
+
 /** HPKE info of an attempt: binds the sealed PIN to this token and this attempt. */
 function attemptInfo(serial: string, attempt: string): Buffer {
   const fields = ['touchstone-unlock-v1', serial, attempt].map((field) => Buffer.from(field, 'utf8'));
@@ -44,7 +46,7 @@ export class PinDesk {
   readonly #wrong = new Map<string, Set<string>>();
   readonly #wrongKey = randomBytes(32);
 
-  begin({ name: token, kind }: Pick<TokenConfig, 'name' | 'kind'>, info: HostTokenInfo): UnlockBegin {
+  begin({ name: token, kind, pin }: PinnedToken, info: HostTokenInfo): UnlockBegin {
     if (this.#attempts.size >= MAX_ATTEMPTS)
       throw new AgentError('limits.queue', { message: 'too many unlocks are open' });
     const attempt = randomBytes(16).toString('hex');
@@ -66,7 +68,18 @@ export class PinDesk {
       triesLeft: info.triesLeft,
       initialised: info.initialised,
       expiresAt: new Date(Date.now() + ATTEMPT_LIFE_MS).toISOString().replace(/\.\d{3}Z$/, 'Z'),
+      ...(pin.source === 'pinentry' || pin.source === 'askpass' ? { asks: pin.source } : {}),
     };
+  }
+
+  /**
+   * Ends an attempt whose PIN the agent has asked for. @returns its token
+   * @throws AgentError `lease.attempt` when unknown, used or too old
+   */
+  take(attempt: string): string {
+    const { token, recipient } = this.#use(attempt);
+    recipient[Symbol.dispose]();
+    return token;
   }
 
   /**
@@ -75,10 +88,7 @@ export class PinDesk {
    * @throws AgentError `lease.attempt` when unknown, used or too old
    */
   open(sealed: SealedPin): { readonly token: string; readonly pin: Buffer } {
-    const attempt = this.#attempts.get(sealed.attempt);
-    if (attempt === undefined) throw new AgentError('lease.attempt');
-    this.#attempts.delete(sealed.attempt);
-    clearTimeout(attempt.timer);
+    const attempt = this.#use(sealed.attempt);
     const enc = decodeBase64(sealed.enc, 'enc');
     const ciphertext = decodeBase64(sealed.ciphertext, 'ciphertext');
     return { token: attempt.token, pin: openSealed(attempt, enc, ciphertext) };
@@ -91,6 +101,14 @@ export class PinDesk {
    */
   check(info: HostTokenInfo, pin: Buffer, useLastTry: string | undefined): void {
     requireTyped(pin);
+    this.requireTries(info, useLastTry);
+    if (this.#wrong.get(info.serial)?.has(this.#mark(pin)) === true) {
+      throw new AgentError('token.pin-known-wrong', { details: { serial: info.serial } });
+    }
+  }
+
+  /** Before anybody is asked. @throws AgentError `token.pin-locked`, `token.pin-last-try` */
+  requireTries(info: HostTokenInfo, useLastTry: string | undefined): void {
     const details = { serial: info.serial };
     if (info.triesLeft === 'locked') throw new AgentError('token.pin-locked', { details });
     if (info.triesLeft === 'last' && useLastTry !== info.serial) {
@@ -98,9 +116,6 @@ export class PinDesk {
         details,
         hint: `if you are sure of the PIN, add --use-last-try ${info.serial}`,
       });
-    }
-    if (this.#wrong.get(info.serial)?.has(this.#mark(pin)) === true) {
-      throw new AgentError('token.pin-known-wrong', { details });
     }
   }
 
@@ -113,6 +128,14 @@ export class PinDesk {
   /** A login succeeded: somebody may have changed the PIN to one that was wrong before. */
   accepted(serial: string): void {
     this.#wrong.delete(serial);
+  }
+
+  #use(id: string): Attempt {
+    const attempt = this.#attempts.get(id);
+    if (attempt === undefined) throw new AgentError('lease.attempt');
+    this.#attempts.delete(id);
+    clearTimeout(attempt.timer);
+    return attempt;
   }
 
   #mark(pin: Buffer): string {

@@ -153,12 +153,13 @@ function frontArguments(start: KeeperStart): readonly string[] {
 function unlockFromSources(keeper: Keeper, config: Config, uid: number): void {
   for (const token of config.tokens) {
     const { pin } = token;
-    if (pin.source !== 'person') void keeper.unlockFromSource(token.name, () => readPin(pin), uid);
+    if (pin.source === 'file' || pin.source === 'credential')
+      void keeper.unlockFromSource(token.name, () => readPin(pin), uid);
   }
 }
 
 /** One line feed at the end belongs to the file, not to the PIN. */
-function readPin(source: Exclude<PinSource, { source: 'person' }>): Buffer {
+function readPin(source: Extract<PinSource, { source: 'file' | 'credential' }>): Buffer {
   const bytes =
     source.source === 'file' ? readSecretFile(source.path) : readCredential(source.name, process.env);
   return bytes.at(-1) === LINE_FEED ? bytes.subarray(0, -1) : bytes;

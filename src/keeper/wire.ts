@@ -25,6 +25,7 @@ import {
 } from '../crypto/algorithms.js';
 import type { ObjectBackend } from '../keys/key-record.js';
 import { allocateFrame } from '../encoding/frame.js';
+import type { PromptPlace } from '../platform/prompt/prompt-program.js';
 import type { OtpSlotInfo } from '../tokenhost/messages.js';
 
 export const FrameType = {
@@ -134,6 +135,8 @@ export interface UnlockBegin {
   /** False for an embedded token that is still blank: setup will give it the PIN that is sealed now. */
   readonly initialised: boolean;
   readonly expiresAt: string;
+  /** The agent has the PIN asked for, with this: `unlock.ask` goes on. */
+  readonly asks?: 'pinentry' | 'askpass' | undefined;
 }
 
 export interface LeaseOptions {
@@ -185,6 +188,20 @@ export interface KeeperCalls {
     params: { pin: SealedPin; lease: LeaseOptions; owner: number; useLastTry?: string | undefined };
     result: { lease: LeaseStatus; loaded: number };
   };
+  /** Has a person asked for the PIN, with the program of the configuration. `owner` and `pid` are the kernel's word. */
+  readonly 'unlock.ask': {
+    params: {
+      attempt: string;
+      lease: LeaseOptions;
+      owner: number;
+      pid: number;
+      place: PromptPlace;
+      useLastTry?: string | undefined;
+    };
+    result: { lease: LeaseStatus; loaded: number };
+  };
+  /** Nobody waits for that answer any more. */
+  readonly 'unlock.cancel': { params: { attempt: string }; result: Record<string, never> };
   /** Generates root and derivation key, derives the audit leaf; the front then has the anchor signed. */
   readonly setup: {
     params: {

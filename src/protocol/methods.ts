@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { RSA_SCHEMES } from '../crypto/algorithms.js';
 import { LIMITS } from './limits.js';
+import { PLACE_FORMS } from './prompt-place.js';
 
 const text = (max: number): z.ZodString => z.string().min(1).max(max);
 const keyName = text(512).describe('REPOSITORY#ROLE[@EPOCH][~ALGORITHM][:INDEX], or a key URI');
@@ -124,6 +125,14 @@ const leaseParams = {
   seconds: seconds.optional(),
   blind: z.boolean().optional(),
 } as const;
+
+const promptPlace = z.strictObject({
+  tty: z.string().regex(PLACE_FORMS.tty).optional().describe('terminal of the caller, who has to own it'),
+  type: z.string().regex(PLACE_FORMS.type).optional().describe('TERM'),
+  locale: z.string().regex(PLACE_FORMS.locale).optional().describe('LC_CTYPE'),
+  display: z.string().regex(PLACE_FORMS.display).optional(),
+  wayland: z.string().regex(PLACE_FORMS.wayland).optional(),
+});
 
 /** `owner`: only the uid that the agent runs as. `caller`: everybody who is let in. */
 export type Access = 'owner' | 'caller';
@@ -280,7 +289,21 @@ export const METHODS = {
       triesLeft,
       initialised: z.boolean().describe('false: setup will give this blank token the PIN that is sealed now'),
       expiresAt: z.string(),
+      asks: z
+        .enum(['pinentry', 'askpass'])
+        .optional()
+        .describe('the configuration lets the agent have the PIN asked for: unlock.ask goes on'),
     }),
+  ),
+  'unlock.ask': method(
+    'Ends an unlock with a PIN that a person is asked for by the program that the configuration names.',
+    z.strictObject({
+      attempt: text(64),
+      place: promptPlace.describe('where the person sits'),
+      useLastTry: text(64).optional(),
+      ...leaseParams,
+    }),
+    z.object({ lease: leaseStatusSchema, loaded: z.number() }),
   ),
   'unlock.finish': method(
     'Ends an unlock with the sealed PIN; leaves are derived and a lease begins.',

@@ -130,6 +130,7 @@ missing_packages() {
       needs+=('openssl openssl' 'ssh-keygen openssh-client' 'pkcs11-tool opensc' 'p11-kit p11-kit' 'p11tool gnutls-bin'
         'certutil libnss3-tools' 'git git' '/usr/sbin/sshd openssh-server'
         '/usr/sbin/pcscd pcscd' 'yubico-piv-tool yubico-piv-tool'
+        'pinentry-tty pinentry-tty' 'pinentry-curses pinentry-curses'
         'docker-registry docker-registry' 'notary notary' 'skopeo skopeo' '/usr/sbin/dockerd docker.io'
         'keytool openjdk-17-jre-headless' 'jarsigner openjdk-17-jdk-headless'
         'unshare util-linux' 'setpriv util-linux' 'script bsdutils' 'softhsm2-util softhsm2')

@@ -5,7 +5,7 @@ import { PinDesk } from '../../src/keeper/pin-desk.js';
 import type { SealedPin, UnlockBegin } from '../../src/keeper/wire.js';
 import { codeOf } from '../support/error-code.js';
 
-const RELEASE = { name: 'release', kind: 'pkcs11' } as const;
+const RELEASE = { name: 'release', kind: 'pkcs11', pin: { source: 'person' } } as const;
 const TOKEN = {
   label: 'release',
   serial: '0123',

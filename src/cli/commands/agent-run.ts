@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { AgentError } from '../../errors/agent-error.js';
 import { SCRUBBED_NODE_FLAGS, scrubEnvironment } from '../../platform/hardening.js';
 import { nativeShims } from '../../platform/native-shims.js';
+import { PROMPT_VARIABLES } from '../../platform/prompt/prompt-program.js';
 import { listenFds } from '../../platform/systemd.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
@@ -29,7 +30,7 @@ export async function agentRun(context: CliContext, invocation: Invocation): Pro
     ...['--config', places.configFile, '--state', places.stateDir, '--socket', places.socket],
     ...agentOptions,
   ];
-  const environment = Object.entries(scrubEnvironment(context.env)).map(
+  const environment = Object.entries(scrubEnvironment(context.env, PROMPT_VARIABLES)).map(
     ([name, value]) => `${name}=${value}`,
   );
   const inherited = listenFds(context.env, process.pid);

@@ -38,11 +38,15 @@ function createWithPin(
 ): Promise<Result<'keys.create'>> {
   const source = pinSource(context, options);
   const useLastTry = options.text('use-last-try');
-  return enterPin(context, source, async () => {
-    const { pin } = await sealPin(client, params.token, source.read);
-    const all = { ...params, pin, ...(useLastTry === undefined ? {} : { useLastTry }) };
-    return client.call('keys.create', all, { timeoutMs: context.flags.timeoutMs ?? CREATE_MS });
-  });
+  return enterPin(
+    context,
+    () => source.interactive,
+    async () => {
+      const { pin } = await sealPin(client, params.token, source.read);
+      const all = { ...params, pin, ...(useLastTry === undefined ? {} : { useLastTry }) };
+      return client.call('keys.create', all, { timeoutMs: context.flags.timeoutMs ?? CREATE_MS });
+    },
+  );
 }
 
 async function isUnlocked(client: AgentClient, token: string): Promise<boolean> {

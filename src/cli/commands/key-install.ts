@@ -15,11 +15,15 @@ export async function keyInstall(context: CliContext, invocation: Invocation): P
   const useLastTry = options.text('use-last-try');
   const source = pinSource(context, options);
   const result = await withAgent(context, (client) =>
-    enterPin(context, source, async () => {
-      const { pin } = await sealPin(client, token, source.read);
-      const params = { key, pin, ...(useLastTry === undefined ? {} : { useLastTry }) };
-      return client.call('keys.install', params, { timeoutMs: requestTimeoutMs(context) });
-    }),
+    enterPin(
+      context,
+      () => source.interactive,
+      async () => {
+        const { pin } = await sealPin(client, token, source.read);
+        const params = { key, pin, ...(useLastTry === undefined ? {} : { useLastTry }) };
+        return client.call('keys.install', params, { timeoutMs: requestTimeoutMs(context) });
+      },
+    ),
   );
   return { json: result, text: renderKey(result.key) };
 }

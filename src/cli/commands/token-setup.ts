@@ -67,22 +67,26 @@ function setUp(
   const useLastTry = options.text('use-last-try');
   const source = pinSource(context, options, { isNew: options.flag('otp') });
   const rootSource = pinSource(context, options, { prefix: 'root-' });
-  return enterPin(context, source, async () => {
-    const { pin } = await sealPin(client, token, source.read);
-    const root = rootToken === undefined ? undefined : await sealPin(client, rootToken, rootSource.read);
-    const params = {
-      pin,
-      ...(root === undefined ? {} : { rootPin: root.pin }),
-      ...(programSlotOf === undefined ? {} : { programSlotOf }),
-      ...(options.flag('adopt') ? { adopt: true } : {}),
-      ...(backend === undefined ? {} : { backend }),
-      ...(seconds === undefined ? {} : { seconds }),
-      ...(useLastTry === undefined ? {} : { useLastTry }),
-    };
-    return client.call('tokens.setup', params, {
-      timeoutMs: context.flags.timeoutMs ?? LIMITS.maxDeadlineMs,
-    });
-  });
+  return enterPin(
+    context,
+    () => source.interactive,
+    async () => {
+      const { pin } = await sealPin(client, token, source.read);
+      const root = rootToken === undefined ? undefined : await sealPin(client, rootToken, rootSource.read);
+      const params = {
+        pin,
+        ...(root === undefined ? {} : { rootPin: root.pin }),
+        ...(programSlotOf === undefined ? {} : { programSlotOf }),
+        ...(options.flag('adopt') ? { adopt: true } : {}),
+        ...(backend === undefined ? {} : { backend }),
+        ...(seconds === undefined ? {} : { seconds }),
+        ...(useLastTry === undefined ? {} : { useLastTry }),
+      };
+      return client.call('tokens.setup', params, {
+        timeoutMs: context.flags.timeoutMs ?? LIMITS.maxDeadlineMs,
+      });
+    },
+  );
 }
 
 function renderSetup({ root, derivation, audit, lease }: Result<'tokens.setup'>): string {

@@ -7,7 +7,8 @@ import { withAgent } from '../agent-session.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
 import type { OptionValues } from '../option-values.js';
-import { pinSource, type PinSource } from '../pin.js';
+import { pinSource } from '../pin.js';
+import { promptPlace } from '../prompt-place.js';
 import { renderError } from '../error-text.js';
 import { counted } from '../table.js';
 import { withTouchNotes } from '../touch.js';
@@ -23,13 +24,21 @@ export async function unlock(context: CliContext, invocation: Invocation): Promi
   const { options } = invocation;
   const lease = leaseRequest(options);
   const source = pinSource(context, options);
+  // The agent lets a person try again by itself.
+  let isAsking = false;
+  const mayRepeat = (): boolean => source.interactive && !isAsking;
   const result = await withAgent(context, (client) =>
     withTouchNotes(context, client, () =>
-      enterPin(context, source, () =>
+      enterPin(context, mayRepeat, () =>
         unlockToken(client, {
           token: options.text('token'),
           readPin: source.read,
           lease,
+          place: source.interactive ? promptPlace(context.env) : undefined,
+          onAsking: (how) => {
+            isAsking = true;
+            context.note(`touchstone: the agent asks for the PIN (${how})`);
+          },
           timeoutMs: context.flags.timeoutMs ?? LIMITS.maxDeadlineMs,
         }),
       ),
@@ -41,7 +50,7 @@ export async function unlock(context: CliContext, invocation: Invocation): Promi
 /** Repeats one PIN entry for a person who mistyped. */
 export async function enterPin<T>(
   context: CliContext,
-  source: PinSource,
+  mayRepeat: () => boolean,
   attempt: () => Promise<T>,
 ): Promise<T> {
   for (let entry = 1; ; entry += 1) {
@@ -49,7 +58,7 @@ export async function enterPin<T>(
       return await attempt();
     } catch (thrown) {
       const error: AgentError = asAgentError(thrown);
-      if (!source.interactive || entry === MAX_ENTRIES || !ASK_AGAIN.has(error.code)) throw error;
+      if (!mayRepeat() || entry === MAX_ENTRIES || !ASK_AGAIN.has(error.code)) throw error;
       context.warn(renderError(error, context.flags).trimEnd());
     }
   }

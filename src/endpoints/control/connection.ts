@@ -19,7 +19,8 @@ const MAX_WORK_BYTES = 1024 * 1024;
 const CLOSE_PROTOCOL = 1002;
 
 interface InFlight {
-  readonly job: SignJob | undefined;
+  /** What can be given up before its end. */
+  readonly job: Pick<SignJob, 'abandon'> | undefined;
 }
 
 export class ControlConnection {
@@ -196,8 +197,15 @@ export class ControlConnection {
 
   #answer(id: RequestId, method: AnsweredMethod, params: unknown, bytes: number): void {
     this.#begin(bytes);
-    this.#inFlight.set(id, { job: undefined });
-    const answer = (): Promise<unknown> => this.#agent.answer(method, params, this.#peer);
+    const gone = new AbortController();
+    // Only a prompt is taken back; whatever else has begun goes on to its end.
+    const prompt: Pick<SignJob, 'abandon'> = {
+      abandon: () => {
+        gone.abort();
+      },
+    };
+    this.#inFlight.set(id, { job: method === 'unlock.ask' ? prompt : undefined });
+    const answer = (): Promise<unknown> => this.#agent.answer(method, params, this.#peer, gone.signal);
     (method === 'audit.query' ? this.#inTurn(answer) : answer()).then(
       (result) => {
         if (method === 'hello') this.#greet();
