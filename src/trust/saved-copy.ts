@@ -9,8 +9,7 @@ import { errnoOf } from '../platform/errno.js';
 import { writeFileAtomic } from '../platform/store/atomic-file.js';
 import { readFileBounded } from '../platform/store/bounded-read.js';
 import type { Collection } from './collection.js';
-import type { FileChoice, MetadataSource } from './metadata-source.js';
-import { MAX_METADATA_BYTES } from './server.js';
+import { MAX_METADATA_BYTES, type FileChoice, type MetadataSource } from './metadata-source.js';
 
 const INDEX = 'touchstone-trust-copy.json';
 const FORMAT = 'touchstone-trust-copy';

@@ -11,7 +11,7 @@ import { isLoopback } from '../registry/registry-session.js';
 import type { Service } from '../registry/service.js';
 import { ServerSession } from '../registry/session.js';
 import { multipart } from './multipart.js';
-import type { FileChoice, MetadataSource } from './metadata-source.js';
+import { MAX_METADATA_BYTES, type FileChoice, type MetadataSource } from './metadata-source.js';
 import { rejectionOf } from './rejection.js';
 import { registryOf } from './repository-name.js';
 
@@ -22,8 +22,6 @@ const TRUST_SERVICE: Service = {
   reply: 'notary.reply',
 };
 
-/** No collection of tags comes near; what a snapshot lists is bounded by its length besides. Bytes. */
-export const MAX_METADATA_BYTES = 32 * 1024 * 1024;
 const MAX_TIMESTAMP_BYTES = 1024 * 1024;
 const MAX_KEY_BYTES = 256 * 1024;
 const MAX_ERROR_BYTES = 1024 * 1024;

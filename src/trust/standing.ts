@@ -34,8 +34,7 @@ export function isShown(documents: readonly PendingDocument[], state: PublishedS
 /** Version of a role that readers get; 0 when there is none. */
 export function publishedVersion(state: PublishedState | undefined, role: string): number {
   const fault = state?.faults.get(role);
-  const atFault =
-    fault === undefined || fault.problem === 'not-published' ? 0 : fault.signed.document.version;
+  const atFault = fault !== undefined && 'signed' in fault ? fault.signed.document.version : 0;
   return currentOf(state, role)?.version ?? atFault;
 }
 

@@ -22,7 +22,7 @@ import {
   wrongFile,
 } from './file-check.js';
 import type { SeenFile } from './memory.js';
-import type { MetadataSource } from './metadata-source.js';
+import { MAX_METADATA_BYTES, type MetadataSource } from './metadata-source.js';
 
 export interface WalkCircumstances {
   readonly seen: ReadonlyMap<string, SeenFile>;
@@ -42,11 +42,15 @@ export interface WalkResult {
 
 /** No honest repository has more; each costs a request. */
 const MAX_DELEGATIONS = 1_000;
+/** What one signer may add below their own delegation: a key of theirs must not cost every reader time and memory without end. */
+const MAX_NESTED = 100;
+/** Of a signer's delegation and all below it, bytes. */
+const MAX_BRANCH_BYTES = MAX_METADATA_BYTES;
 
 /**
  * Reads and verifies everything below a root.
  * @throws AgentError `notary.missing`, `notary.checksum`, `notary.threshold`, `notary.expired`, `notary.rollback`, `notary.document`; an
- *   expired or under-signed delegation is a fault in the view instead
+ *   expired, under-signed or unreadable delegation is a fault in the view instead
  */
 export function walk(
   source: MetadataSource,
@@ -57,6 +61,13 @@ export function walk(
 }
 
 type SignedTargets = SignedDocument<TargetsDocument>;
+type LeftOut = Exclude<DelegationFault, { readonly problem: 'not-published' }>;
+
+const WHY_LEFT_OUT: Readonly<Record<LeftOut['problem'], string>> = {
+  expired: 'it has expired',
+  'under-signed': 'not enough of the keys that it takes have signed it',
+  unreadable: 'it cannot be read',
+};
 
 class Walk {
   readonly #source: MetadataSource;
@@ -67,6 +78,7 @@ class Walk {
   readonly #delegations = new Map<string, SignedTargets>();
   readonly #faults = new Map<string, DelegationFault>();
   readonly #warnings: string[] = [];
+  #branchBytes = 0;
 
   constructor(source: MetadataSource, root: SignedDocument<RootDocument>, now: WalkCircumstances) {
     this.#source = source;
@@ -108,18 +120,30 @@ class Walk {
   }
 
   async #descend({ meta }: SnapshotDocument, targets: TargetsDocument): Promise<void> {
-    const waiting = [...grantsIn(targets, 'targets', [''])];
-    let count = 0;
+    const direct = grantsIn(targets, 'targets', ['']);
+    if (direct.length > MAX_DELEGATIONS) {
+      throw new AgentError('notary.document', {
+        message: `reading ${this.#source.repository}: it has more than ${MAX_DELEGATIONS} delegations`,
+      });
+    }
+    for (const grant of direct) await this.#branch(grant, meta);
+  }
+
+  /** A delegation of the owner and everything its signers delegate further. */
+  async #branch(first: Grant, meta: SnapshotDocument['meta']): Promise<void> {
+    this.#branchBytes = 0;
+    const waiting = [first];
+    let left = MAX_NESTED;
     for (let grant = waiting.shift(); grant !== undefined; grant = waiting.shift()) {
       const { name, paths } = grant.role;
-      count += 1;
-      if (count > MAX_DELEGATIONS) {
-        throw new AgentError('notary.document', {
-          message: `reading ${this.#source.repository}: it has more than ${MAX_DELEGATIONS} delegations`,
-        });
-      }
       const document = await this.#delegation(grant, meta.get(name));
-      if (document !== undefined) waiting.unshift(...grantsIn(document, name, paths));
+      if (document === undefined) continue;
+      const below = grantsIn(document, name, paths);
+      if (below.length > left)
+        this.#warnings.push(`of what ${name} delegates further, only ${left} are read`);
+      const read = below.slice(0, left);
+      left -= read.length;
+      waiting.unshift(...read);
     }
   }
 
@@ -128,9 +152,15 @@ class Walk {
     const { name } = role;
     if (meta === undefined) {
       this.#faults.set(name, { problem: 'not-published' });
+      if (this.#now.seen.has(name)) this.#warnings.push(`${name} is not on the server any more`);
+      this.#keepSeen(name);
       return undefined;
     }
-    const signed = readEnvelope(await this.#listed(name, meta), 'targets');
+    const signed = await this.#readDelegation(name, meta);
+    if (signed === undefined) {
+      this.#leaveOut(name, { problem: 'unreadable' });
+      return undefined;
+    }
     const count = signersOf(signed.signedBytes, signed.signatures, role.keyids, keys).length;
     if (count < role.threshold) {
       this.#leaveOut(name, { problem: 'under-signed', signed });
@@ -148,11 +178,34 @@ class Walk {
     return signed.document;
   }
 
-  #leaveOut(name: string, fault: DelegationFault): void {
+  /**
+   * Undefined for the listed file when it is no metadata, or too much of it: whoever holds a key of one delegation could otherwise end
+   * all reading of the repository. A file that is not the listed one is an error, since anybody on the way could do that.
+   */
+  async #readDelegation(name: string, meta: FileMeta): Promise<SignedTargets | undefined> {
+    this.#branchBytes += meta.length;
+    if (this.#branchBytes > MAX_BRANCH_BYTES) return undefined;
+    const file = await this.#listed(name, meta);
+    try {
+      return readEnvelope(file, 'targets');
+    } catch (cause) {
+      if (cause instanceof AgentError && cause.code === 'notary.document') return undefined;
+      throw cause;
+    }
+  }
+
+  #leaveOut(name: string, fault: LeftOut): void {
     this.#faults.set(name, fault);
-    const why =
-      fault.problem === 'expired' ? 'it has expired' : 'not enough of the keys that it takes have signed it';
-    this.#warnings.push(`${name} is left out, with every tag in it: ${why}`);
+    this.#keepSeen(name);
+    this.#warnings.push(`${name} is left out, with every tag in it: ${WHY_LEFT_OUT[fault.problem]}`);
+  }
+
+  /** A delegation that is gone for one read must not come back older in the next. */
+  #keepSeen(name: string): void {
+    for (const [known, seen] of this.#now.seen) {
+      const isMeant = known === name || known.startsWith(`${name}/`);
+      if (isMeant && !this.#seen.has(known)) this.#seen.set(known, seen);
+    }
   }
 
   /** A file by its checksum. */

@@ -61,7 +61,8 @@ function fresh(): MadeRepository {
 
 /** Tags as a trusted pull has to find them, from what was put in. */
 function expected(made: MadeRepository): Readonly<Record<string, string>> {
-  const [targets, releases] = [made.role('targets').targets, made.role('targets/releases').targets];
+  const targets = made.role('targets').targets;
+  const releases = isOdd(made, 'targets/releases') ? [] : made.role('targets/releases').targets;
   return Object.fromEntries(
     [...targets, ...releases].map(([tag, { hashes }]) => [tag, `sha256:${hashes.sha256}`]),
   );
@@ -84,8 +85,7 @@ describe('a reader', () => {
         for (const one of steps) {
           take(made, one);
           const seen = await tagsOf(made, memory).catch((thrown: unknown) => (thrown as AgentError).code);
-          // A tag of this name is written and read by nobody: strict JSON has no such key.
-          expect(seen).toEqual(isOdd(made) ? 'notary.document' : expected(made));
+          expect(seen).toEqual(isOdd(made, 'targets') ? 'notary.document' : expected(made));
           if (seen === 'notary.document') return;
         }
       }),
@@ -127,8 +127,9 @@ describe('a reader', () => {
   }, 60_000);
 });
 
-function isOdd(made: MadeRepository): boolean {
-  return ROLES.some((role) => made.role(role).targets.has('__proto__'));
+/** Strict JSON has no such key: the owner's role cannot be read then, and a delegation is left out. */
+function isOdd(made: MadeRepository, role: string): boolean {
+  return made.role(role).targets.has('__proto__');
 }
 
 describe('the team rule', () => {

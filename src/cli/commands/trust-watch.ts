@@ -70,7 +70,7 @@ async function watchOne(
     const found = [...dates(collection)].flatMap(([what, expiresMs]) =>
       judge(repository, what, expiresMs, nowMs, windowMs),
     );
-    return [...found, ...underSigned(collection)];
+    return [...found, ...broken(collection)];
   } catch (thrown) {
     // One repository that is out of reach must not hide the others.
     const { message } = asAgentError(thrown);
@@ -105,16 +105,16 @@ function* dates(collection: Collection): Iterable<readonly [string, number]> {
   }
 }
 
-function underSigned({ repository, faults }: Collection): readonly Finding[] {
+function broken({ repository, faults }: Collection): readonly Finding[] {
   return [...faults]
-    .filter(([, { problem }]) => problem === 'under-signed')
-    .map(([what]) => ({
+    .filter(([, { problem }]) => problem === 'under-signed' || problem === 'unreadable')
+    .map(([what, { problem }]) => ({
       repository,
       what,
       state: 'broken',
       expires: null,
       days: null,
-      problem: 'too few signatures',
+      problem: problem === 'unreadable' ? 'cannot be read' : 'too few signatures',
     }));
 }
 

@@ -1,5 +1,6 @@
 /** The `signed` part of each kind of metadata, field by field. */
 import { decodeBase64 } from '../../encoding/base64.js';
+import { printable } from '../../encoding/utf8.js';
 import { AgentError } from '../../errors/agent-error.js';
 import type { ErrorCode } from '../../errors/codes.js';
 import { isJsonObject } from '../json-object.js';
@@ -30,6 +31,10 @@ const KEY_ID = /^[0-9a-f]{64}$/;
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
 const SHA256_BYTES = 32;
 const SHA512_BYTES = 64;
+const SHOWN_NAME = 80;
+/** Every name of a role is compared with each of its paths. */
+const MAX_PATHS = 1_000;
+const MAX_ROLE_KEYS = 1_000;
 
 /** @throws AgentError of the place, naming the field */
 export function readBody<K extends NotaryDocument['type']>(
@@ -122,7 +127,7 @@ class BodyReader {
     if (typeof name !== 'string' || !isDelegation(name)) {
       throw this.invalid('delegations.roles', 'holds a name that is not a path below targets/');
     }
-    const paths = this.#texts(role['paths'] ?? [], `delegation ${name}: paths`);
+    const paths = this.#texts(role['paths'] ?? [], `delegation ${name}: paths`, MAX_PATHS);
     return { name, ...this.#role(role, `delegation ${name}`), paths };
   }
 
@@ -154,7 +159,7 @@ class BodyReader {
   #role(value: unknown, field: string): RoleKeys {
     const { keyids, threshold } = this.object(value, field);
     if (!isCount(threshold) || threshold < 1) throw this.invalid(field, 'has a threshold below 1');
-    return { keyids: [...new Set(this.#texts(keyids ?? [], `${field}: keyids`))], threshold };
+    return { keyids: [...new Set(this.#texts(keyids ?? [], `${field}: keyids`, MAX_ROLE_KEYS))], threshold };
   }
 
   #keys(value: unknown, field: string): ReadonlyMap<string, NotaryKey> {
@@ -176,11 +181,15 @@ class BodyReader {
 
   #map<T>(value: unknown, field: string, read: (value: unknown, field: string) => T): ReadonlyMap<string, T> {
     const entries = Object.entries(this.object(value, field));
-    return new Map(entries.map(([name, one]) => [name, read(one, `${field}[${JSON.stringify(name)}]`)]));
+    return new Map(
+      entries.map(([name, one]) => [name, read(one, `${field}["${printable(name, SHOWN_NAME)}"]`)]),
+    );
   }
 
-  #texts(value: unknown, field: string): readonly string[] {
-    return this.#list(value, field).map((one) => {
+  #texts(value: unknown, field: string, most: number): readonly string[] {
+    const list = this.#list(value, field);
+    if (list.length > most) throw this.invalid(field, `holds more than ${most}`);
+    return list.map((one) => {
       if (typeof one === 'string') return one;
       throw this.invalid(field, 'holds something that is no text');
     });
