@@ -3,6 +3,7 @@
  * ordered, and taken back only when the keeper says that it signed none of it.
  */
 import type { AuditDocument } from '../audit/record.js';
+import { printable } from '../encoding/utf8.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
 import { describe } from '../formats/describe.js';
 import type { TargetFact, VersionedDocument } from '../formats/statement.js';
@@ -10,6 +11,7 @@ import {
   abandonContent,
   admitContent,
   baseOf,
+  highestVersion,
   isOnlineRole,
   publishContent,
   UNGUARDED,
@@ -106,6 +108,27 @@ export class GuardBook {
   /** @throws AgentError `guard.version` when it is not what could be abandoned, or the problem */
   requireSigned(name: GuardName, content: GuardedContent): void {
     this.#abandoned(this.#entry(name), content);
+  }
+
+  /** Entries of a repository of which a version is known. @throws AgentError `guard.version` when there is none, or the problem */
+  known(repository: string): readonly GuardEntry[] {
+    const entries = this.list(repository).filter(({ state }) => highestVersion(state) > 0);
+    if (entries.length > 0) return entries;
+    throw new AgentError('guard.version', {
+      message: `forgetting ${printable(repository, 255)}: no version of it is known`,
+      hint: 'see: touchstone guard show',
+    });
+  }
+
+  /**
+   * Back to the beginning, for a repository that is gone. The files stay and go on counting their changes: one that is missing is a loss.
+   * @throws AgentError `guard.version` when nothing is known, `state.write`, or the problem
+   */
+  forget(repository: string): readonly string[] {
+    return this.known(repository).map((entry) => {
+      this.#save(changed(entry, UNGUARDED));
+      return entry.role;
+    });
   }
 
   #abandoned(entry: GuardEntry, content: GuardedContent): GuardState {

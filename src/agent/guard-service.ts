@@ -2,6 +2,7 @@
 import { AgentError } from '../errors/agent-error.js';
 import { kindsOfRole } from '../keys/roles.js';
 import { matchRule } from '../policy/decide.js';
+import { highestVersion } from '../policy/guard.js';
 import type { Params, Result } from '../protocol/methods.js';
 import type { AuditTrail } from './audit-trail.js';
 import type { GuardBook } from './guard-book.js';
@@ -77,6 +78,17 @@ export class GuardService {
     await trail.flush();
     guard.abandon(name, content);
     return { abandoned: true };
+  }
+
+  /** @throws AgentError `guard.version` when nothing is known, `audit.write`, `state.write`, `guard.older` */
+  async forget({ repository }: Params<'guard.forget'>, peer: Peer): Promise<Result<'guard.forget'>> {
+    const { guard, trail } = this.#parts;
+    const known = guard.known(repository);
+    trail.requireWritable();
+    const versions = known.map(({ role, state }) => `${role} ${highestVersion(state)}`).join(', ');
+    trail.noteAct('guard-forget', peer, { repository, versions });
+    await trail.flush();
+    return { roles: [...guard.forget(repository)] };
   }
 }
 

@@ -67,6 +67,7 @@ export function methodHandlers(parts: HandlerParts): MethodHandlers {
     'guard.show': (params) => guard.show(params),
     'guard.published': (params, peer) => guard.published(params, peer),
     'guard.abandon': (params, peer) => guard.abandon(params, peer),
+    'guard.forget': (params, peer) => guard.forget(params, peer),
   };
 }
 

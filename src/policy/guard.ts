@@ -54,14 +54,18 @@ export function isOnlineRole(role: string): boolean {
   return ONLINE_ROLES.has(role);
 }
 
+/** The highest version that was signed or published; 0 for none. */
+export function highestVersion({ published, signed, passed }: GuardState): number {
+  return Math.max(published?.version ?? 0, signed?.version ?? 0, passed);
+}
+
 /** Whether the content may be signed, and what is known afterwards. */
 export function admitContent(state: GuardState, demand: GuardDemand): GuardVerdict {
   const { published, signed } = state;
   const { version, sha256 } = demand.content;
   if (isSame(published, demand.content)) return { outcome: 'again', state };
   if (signed?.version === version) return admitSigned(state, signed.contents, demand);
-  const floor = Math.max(published?.version ?? 0, signed?.version ?? 0, state.passed);
-  if (version <= floor) return refusedVersion(state, version);
+  if (version <= highestVersion(state)) return refusedVersion(state, version);
   const passed = Math.max(state.passed, signed?.version ?? 0);
   const next = { ...state, passed, signed: { version, contents: [sha256] } };
   return { outcome: 'admitted', state: withLatest(next, demand.content), replaces: undefined };

@@ -364,6 +364,11 @@ export const METHODS = {
     guardContent,
     z.object({ abandoned: z.literal(true) }),
   ),
+  'guard.forget': method(
+    'Forgets every version of a repository that its server has deleted, so that it may begin anew with version 1.',
+    z.strictObject({ repository: text(255) }),
+    z.object({ roles: z.array(z.string()) }),
+  ),
   'events.subscribe': method(
     'Sends `event` notifications on this connection from now on.',
     empty,

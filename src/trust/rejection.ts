@@ -10,7 +10,7 @@ const MAX_WORDS = 300;
 /** `notary.conflict` for a version that is not above the stored one, else `notary.rejected` with the server's words. */
 export function rejectionOf(repository: string, reply: HttpReply): AgentError {
   const first = firstError(reply.body);
-  const code = typeof first['code'] === 'string' ? first['code'] : '';
+  const code = codeOf(first);
   if (code === 'VERSION') {
     return new AgentError('notary.conflict', {
       message: `publishing ${repository}: somebody else has published in the meantime`,
@@ -21,6 +21,15 @@ export function rejectionOf(repository: string, reply: HttpReply): AgentError {
     message: `asking the trust server about ${repository}: it said ${words === '' ? `status ${reply.status}` : words}`,
     details: { status: reply.status, serverCode: printable(code, MAX_WORDS) },
   });
+}
+
+/** Whether the answer is a notary-server's own for metadata that it does not have: anything on the web answers 404. */
+export function saysNotFound({ status, body }: HttpReply): boolean {
+  return status === 404 && codeOf(firstError(body)) === 'METADATA_NOT_FOUND';
+}
+
+function codeOf({ code }: Readonly<Record<string, unknown>>): string {
+  return typeof code === 'string' ? code : '';
 }
 
 function wordsOf(error: Readonly<Record<string, unknown>>): string {

@@ -12,7 +12,7 @@ import type { Service } from '../registry/service.js';
 import { ServerSession } from '../registry/session.js';
 import { multipart } from './multipart.js';
 import { MAX_METADATA_BYTES, type FileChoice, type MetadataSource } from './metadata-source.js';
-import { rejectionOf } from './rejection.js';
+import { rejectionOf, saysNotFound } from './rejection.js';
 import { registryOf } from './repository-name.js';
 
 const TRUST_SERVICE: Service = {
@@ -79,6 +79,24 @@ export class TrustServer implements MetadataSource {
     if (reply.status === 404) return undefined;
     if (reply.status !== 200) throw this.#session.unexpected(`reading ${role}`, reply.status);
     return reply.body;
+  }
+
+  /**
+   * Whether the server itself says that it has no such repository.
+   * @throws AgentError `notary.reply` for any other answer that is not a root, `notary.unreachable`, `notary.denied`
+   */
+  async isUnknown(): Promise<boolean> {
+    const headers = { 'cache-control': 'no-cache' };
+    const path = fileName('root', undefined, undefined);
+    const reply = await this.#session.call({ method: 'GET', path, headers, maxBytes: MAX_METADATA_BYTES });
+    if (reply.status === 200) return false;
+    if (saysNotFound(reply)) return true;
+    throw this.#session.unexpected('looking for the repository', reply.status);
+  }
+
+  /** Address and repository, for messages. */
+  get name(): string {
+    return this.#session.name;
   }
 
   /**

@@ -191,6 +191,32 @@ describe('the guard', () => {
     expect(await sign(targets(key, 1, { v1: 'b' }))).toBe('signed');
   });
 
+  it('lets the owner forget a repository, on the record, and is whole after a restart', async () => {
+    const name = await repository('acme/gone', 'targets', 'snapshot');
+    const key = `${name}#targets`;
+    const forget = (): Promise<unknown> =>
+      client.call('guard.forget', { repository: name }).catch((error: unknown) => asAgentError(error).code);
+    expect(await forget()).toBe('guard.version');
+    const one = targets(key, 7, { v1: 'a' });
+    expect([await sign(one), await sign(snapshot(`${name}#snapshot`, 2, 'a'))]).toEqual(['signed', 'signed']);
+    await publish(key, 7, one.payload);
+    expect(await sign(targets(key, 1, { v1: 'b' }))).toBe('guard.version');
+    expect(await forget()).toEqual({ roles: ['targets', 'snapshot'] });
+    const facts = { repository: name, versions: 'targets 7, snapshot 2' };
+    expect(actsNamed(agent.stateDir, 'guard-forget')).toEqual([facts]);
+    await agent.stop();
+    await restartAgent();
+    expect((await shown(name)).map(({ role, published, signed }) => [role, published, signed])).toEqual(
+      expect.arrayContaining([
+        ['targets', null, null],
+        ['snapshot', null, null],
+      ]),
+    );
+    expect(await forget()).toBe('guard.version');
+    expect(await sign(targets(key, 1, { v1: 'b' }))).toBe('signed');
+    expect(await sign(targets(key, 1, { v1: 'c' }))).toBe('guard.conflict');
+  });
+
   it('takes a batch of one content for each role, or nothing of it', async () => {
     const name = await repository('acme/batch', 'targets', 'snapshot');
     const key = `${name}#targets`;

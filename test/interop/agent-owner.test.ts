@@ -98,9 +98,17 @@ test('a stranger is refused, let in by a rule, and still not the owner', async (
   const content = { repository: 'stranger/app', role: 'targets', version: 1, sha256: '0'.repeat(64) };
   expect(await callAsStranger('guard.published', content)).toBe('policy.denied');
   expect(await callAsStranger('guard.abandon', content)).toBe('peer.owner-only');
+  expect(await callAsStranger('guard.forget', { repository: 'stranger/app' })).toBe('peer.owner-only');
   expect(await callAsStranger('guard.show', {})).toBe('ok');
   const methods = actsNamed(agent.stateDir, 'access-refused').map(({ method }) => method);
-  expect(methods).toEqual(['lock', 'keys.revoke', 'keys.derive', 'audit.query', 'guard.abandon']);
+  expect(methods).toEqual([
+    'lock',
+    'keys.revoke',
+    'keys.derive',
+    'audit.query',
+    'guard.abandon',
+    'guard.forget',
+  ]);
 });
 
 test('what the owner asks for in vain is in the log as well', async () => {

@@ -1,4 +1,7 @@
 /** `touchstone guard`, as a person and as a script use it. */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AgentClient } from '../../src/client/client.js';
 import { guardAbandon, type StoredCheck } from '../../src/cli/commands/guard-abandon.js';
@@ -152,6 +155,63 @@ describe('touchstone guard', () => {
       expect(json).toMatchObject({ server: 'absent' });
       expect(said).toContain('the server does not have this version');
       expect(await signSecond()).toBe('signed');
+    });
+  });
+
+  describe('with a repository that is gone', () => {
+    let answer: { readonly status: number; readonly body: string };
+    const server = createServer((_request, reply) => {
+      reply.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.body);
+    });
+    const gone = {
+      status: 404,
+      body: '{"errors":[{"code":"METADATA_NOT_FOUND","message":"no","detail":null}]}',
+    };
+
+    beforeAll(async () => {
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+    });
+    afterAll(async () => {
+      server.close();
+      await once(server, 'close');
+    });
+
+    function forget(...more: readonly string[]): ReturnType<DemoAgent['touchstone']> {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      return agent.touchstone(['guard', 'forget', REPOSITORY, '--server', url, ...more]);
+    }
+
+    async function first(): Promise<string> {
+      return outcomeOf(client, {
+        key: KEY,
+        kind: 'notary.targets',
+        payload: targetsBytes(1, { again: 'x' }),
+      });
+    }
+
+    it.each([
+      ['has it', { status: 200, body: '{}' }],
+      ['is none', { status: 404, body: '<html>not found</html>' }],
+      ['is out of order', { status: 500, body: '' }],
+    ])('forgets nothing when the server %s', async (_what, said) => {
+      answer = said;
+      expect((await forget('--confirm', REPOSITORY)).status).not.toBe(0);
+      expect(await first()).toBe('guard.version');
+    });
+
+    it('forgets nothing under another name', async () => {
+      answer = gone;
+      const refused = await forget('--confirm', 'localhost:1/acme/other');
+      expect([refused.status, refused.stderr.includes('nothing was changed')]).toEqual([2, true]);
+      expect(await first()).toBe('guard.version');
+    });
+
+    it('forgets what the server does not know, for whoever names it', async () => {
+      answer = gone;
+      const result = await forget('--confirm', REPOSITORY, '--json');
+      expect(JSON.parse(result.stdout)).toEqual({ repository: REPOSITORY, roles: ['targets'] });
+      expect(await first()).toBe('signed');
     });
   });
 });

@@ -28,4 +28,18 @@ export const GUARD_COMMANDS: readonly CommandSpec[] = [
       return guardAbandon(storedOnServer);
     },
   },
+  {
+    path: ['guard', 'forget'],
+    summary: 'forget all versions of a repository that its server has deleted, so that it may begin anew',
+    arguments: [{ name: '<repository>', summary: 'the repository' }],
+    options: [
+      { flags: '--confirm <repository>', summary: 'the name, instead of typing it' },
+      ...TRUST_OPTION_SPECS,
+    ],
+    examples: [
+      'touchstone guard forget docker.io/acme/app',
+      'touchstone guard forget registry.example/acme/old --confirm registry.example/acme/old',
+    ],
+    load: async () => (await import('../commands/guard-forget.js')).guardForget,
+  },
 ];

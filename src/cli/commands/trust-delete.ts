@@ -29,7 +29,8 @@ export async function trustDelete(
   await session.server.deleteAll();
   new Journal(session.trustDir, repository).clear();
   context.note(
-    `touchstone: the server has no trust data of ${repository} any more; keys stay where they are`,
+    `touchstone: the server has no trust data of ${repository} any more; keys stay where they are; ` +
+      `to begin it anew: touchstone guard forget ${repository}`,
   );
   return { json: { repository, deleted: true }, text: '' };
 }
