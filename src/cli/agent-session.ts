@@ -7,6 +7,7 @@ import { LIMITS } from '../protocol/limits.js';
 import type { CliContext } from './context.js';
 import { placesOf } from './places.js';
 import { packageVersion } from './version.js';
+import { noteWaits } from './wait-notes.js';
 
 /** Connecting is local: an agent that does not greet within this time hangs. Milliseconds. */
 const CONNECT_MS = 10_000;
@@ -21,15 +22,22 @@ export function connectOptions(context: CliContext, places: AgentPaths): Connect
   };
 }
 
-/** Connects to the agent, hands the client over and closes it whatever happens. */
+/** Connects to the agent, hands the client over and closes it whatever happens; says meanwhile what is waited for. */
 export async function withAgent<T>(
   context: CliContext,
   use: (client: AgentClient) => Promise<T>,
+  options: { readonly noteWaits: boolean } = { noteWaits: true },
 ): Promise<T> {
   const places = await placesOf(context);
   const name = `touchstone-cli/${packageVersion()}`;
   using client = await connectAgent({ ...connectOptions(context, places), name });
-  return await use(client);
+  const stop = options.noteWaits ? noteWaits(context, client) : undefined;
+  try {
+    return await use(client);
+  } finally {
+    // What ends with the command is no news for who runs it.
+    stop?.();
+  }
 }
 
 /** Deadline of one request: --timeout, capped at what the agent accepts. Milliseconds. */

@@ -25,6 +25,8 @@ export interface CliContext {
   /** Absolute path of the program itself (dist/bin/touchstone.js). */
   readonly program: string;
   readonly stdoutIsTerminal: boolean;
+  /** One line of data on standard output, for a command that goes on; false when nobody reads it any more. */
+  readonly print: (line: string) => boolean;
   /** One line of words on standard error; silent with --quiet. */
   readonly note: (line: string) => void;
   /** One line of words on standard error that also --quiet lets through. */

@@ -82,6 +82,7 @@ function makeContext(flags: GlobalFlags, program: string): CliContext {
     flags,
     program,
     stdoutIsTerminal: process.stdout.isTTY,
+    print: (line) => writeAll(STDOUT, `${line}\n`),
     note: flags.quiet ? () => undefined : say,
     warn: say,
   };
@@ -98,8 +99,8 @@ function printError(error: AgentError, flags: GlobalFlags): number {
   return error.row.exit;
 }
 
-/** Synchronous and complete, so that the process may exit right after it. A reader that went away is no error. */
-function writeAll(fd: number, text: string): void {
+/** Synchronous and complete, so that the process may exit right after it. False when the reader went away, which is no error. */
+function writeAll(fd: number, text: string): boolean {
   const bytes = Buffer.from(text, 'utf8');
   let offset = 0;
   while (offset < bytes.length) {
@@ -107,8 +108,9 @@ function writeAll(fd: number, text: string): void {
       offset += writeSync(fd, bytes, offset);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EPIPE') return;
+      if (code === 'EPIPE') return false;
       if (code !== 'EAGAIN') throw error;
     }
   }
+  return true;
 }

@@ -130,6 +130,7 @@ describe('touchstone guard', () => {
         },
         program: TOUCHSTONE,
         stdoutIsTerminal: false,
+        print: () => true,
         note: () => undefined,
         warn: (text) => said.push(text),
       };

@@ -11,7 +11,13 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
   {
     path: ['token', 'list'],
     summary: 'list configured tokens and their state',
-    examples: ['touchstone token list', 'touchstone token list --json'],
+    options: [
+      {
+        flags: '--watch',
+        summary: 'then a line for each insertion, removal, lease and touch, until the agent stops',
+      },
+    ],
+    examples: ['touchstone token list', 'touchstone token list --json', 'touchstone token list --watch'],
     load: async () => (await import('../commands/token-list.js')).tokenList,
   },
   {

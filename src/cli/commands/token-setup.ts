@@ -11,7 +11,6 @@ import type { OptionValues } from '../option-values.js';
 import { confirmOtpSetup, planOtpSetup, renderOtpPlan } from '../otp-setup.js';
 import { pinSource } from '../pin.js';
 import { renderFields } from '../table.js';
-import { withTouchNotes } from '../touch.js';
 import { enterPin } from './unlock.js';
 
 const BACKENDS = ['ec', 'hmac'] as const;
@@ -50,9 +49,7 @@ async function setUpOtp(
   context.note(renderOtpPlan(plan));
   const programSlotOf = plan.action === 'program' ? await confirmOtpSetup(plan, options) : undefined;
   const { token, rootToken } = plan;
-  const result = await withTouchNotes(context, client, () =>
-    setUp(context, client, options, { token, rootToken, programSlotOf }),
-  );
+  const result = await setUp(context, client, options, { token, rootToken, programSlotOf });
   return { json: result, text: renderSetup(result) };
 }
 

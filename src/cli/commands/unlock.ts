@@ -11,7 +11,6 @@ import { pinSource } from '../pin.js';
 import { promptPlace } from '../prompt-place.js';
 import { renderError } from '../error-text.js';
 import { counted } from '../table.js';
-import { withTouchNotes } from '../touch.js';
 
 /** Entries a person gets before the command gives up. */
 const MAX_ENTRIES = 3;
@@ -28,20 +27,18 @@ export async function unlock(context: CliContext, invocation: Invocation): Promi
   let isAsking = false;
   const mayRepeat = (): boolean => source.interactive && !isAsking;
   const result = await withAgent(context, (client) =>
-    withTouchNotes(context, client, () =>
-      enterPin(context, mayRepeat, () =>
-        unlockToken(client, {
-          token: options.text('token'),
-          readPin: source.read,
-          lease,
-          place: source.interactive ? promptPlace(context.env) : undefined,
-          onAsking: (how) => {
-            isAsking = true;
-            context.note(`touchstone: the agent asks for the PIN (${how})`);
-          },
-          timeoutMs: context.flags.timeoutMs ?? LIMITS.maxDeadlineMs,
-        }),
-      ),
+    enterPin(context, mayRepeat, () =>
+      unlockToken(client, {
+        token: options.text('token'),
+        readPin: source.read,
+        lease,
+        place: source.interactive ? promptPlace(context.env) : undefined,
+        onAsking: (how) => {
+          isAsking = true;
+          context.note(`touchstone: the agent asks for the PIN (${how})`);
+        },
+        timeoutMs: context.flags.timeoutMs ?? LIMITS.maxDeadlineMs,
+      }),
     ),
   );
   return { json: result, text: renderUnlock(result) };

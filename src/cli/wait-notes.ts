@@ -1,0 +1,34 @@
+/** Telling a person what a command waits for: others in front of it, or a finger on the key. */
+import type { AgentClient } from '../client/client.js';
+import type { AgentEvent } from '../protocol/events.js';
+import { counted } from './table.js';
+import type { CliContext } from './context.js';
+
+/** Says on standard error what the agent waits for on behalf of this connection. @returns ends it */
+export function noteWaits(context: CliContext, client: AgentClient): () => void {
+  const stop = client.onEvent((event) => {
+    const words = wordsOf(event);
+    if (words === undefined) return;
+    // Without the finger nothing goes on, so --quiet lets that line through.
+    if (event.event === 'touch-needed') context.warn(`touchstone: ${words}`);
+    else context.note(`touchstone: ${words}`);
+  });
+  // Not waited for: the agent takes calls in order, and without events the work goes on all the same.
+  client.call('events.subscribe', {}).catch(() => undefined);
+  return stop;
+}
+
+function wordsOf(event: AgentEvent): string | undefined {
+  switch (event.event) {
+    case 'touch-needed':
+      return `touch the YubiKey now: token "${event.token}" waits ${event.secondsLeft} s`;
+    case 'waiting':
+      return `waiting for token "${event.token}", behind ${counted(event.ahead, 'other')}`;
+    case 'token':
+    case 'unlocked':
+    case 'locked':
+    case 'policy':
+    case 'stopping':
+      return undefined;
+  }
+}
