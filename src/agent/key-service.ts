@@ -10,6 +10,7 @@ import type { Params, Result } from '../protocol/methods.js';
 import type { AuditTrail } from './audit-trail.js';
 import type { KeeperLink } from './keeper-link.js';
 import type { KeyBook } from './key-book.js';
+import { keyPage } from './key-page.js';
 import type { KeyringEditor } from './keyring-editor.js';
 import type { Peer } from './peer.js';
 
@@ -73,15 +74,13 @@ export class KeyService {
     });
   }
 
-  async list(all: boolean): Promise<Result<'keys.list'>> {
+  async list(params: Params<'keys.list'>): Promise<Result<'keys.list'>> {
     const { keys, loaded } = this.#parts;
     const keyring = keys.loaded;
-    if (keyring === undefined) return { domain: null, keys: [] };
+    if (keyring === undefined) return { domain: null, keys: [], next: null };
     const covered = await loaded();
-    const shown = keyring
-      .list()
-      .filter((record) => all || record.usage !== 'sign' || record.state === 'active');
-    return { domain: keyring.anchor.domain, keys: shown.map((record) => keys.info(record, covered)) };
+    const { records, next } = keyPage(keyring.list(), params);
+    return { domain: keyring.anchor.domain, keys: records.map((record) => keys.info(record, covered)), next };
   }
 
   async show(name: string): Promise<Result<'keys.show'>> {

@@ -51,7 +51,7 @@ export function methodHandlers(parts: HandlerParts): MethodHandlers {
       return { tokens: tokens.map((token) => ({ ...token })) };
     },
     'tokens.setup': (params, peer) => keyService.setup(params, peer),
-    'keys.list': ({ all }) => keyService.list(all ?? false),
+    'keys.list': (params) => keyService.list(params),
     'keys.show': ({ key }) => keyService.show(key),
     'keys.derive': ({ key }, peer) => keyService.derive(key, peer),
     'keys.create': (params, peer) => keyService.create(params, peer),

@@ -24,6 +24,8 @@ export const LIMITS = {
   pingMs: 30_000,
   /** Records in one `audit` reply. */
   auditRecords: 1000,
+  /** Keys in one `keys.list` reply. */
+  listedKeys: 1000,
 } as const;
 
 export const PROTOCOL_VERSION = 1;

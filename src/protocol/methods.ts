@@ -98,6 +98,9 @@ export const keyInfoSchema = z.object({
   loaded: z.boolean().describe('a lease covers it now'),
 });
 
+const from = z.number().int().min(0).optional().describe('`next` of the page before');
+const next = z.number().nullable().describe('null on the last page');
+
 const signRequest = z.strictObject({
   key: keyName,
   kind: text(255).describe('for example sshsig:file; the bytes must be of this kind'),
@@ -220,9 +223,14 @@ export const METHODS = {
     }),
   ),
   'keys.list': method(
-    'All keys; retired and revoked ones only when asked.',
-    z.strictObject({ all: z.boolean().optional() }),
-    z.object({ domain: z.string().nullable(), keys: z.array(keyInfoSchema) }),
+    'Keys, a page at a time; retired and revoked ones only when asked.',
+    z.strictObject({
+      all: z.boolean().optional(),
+      repository: text(255).optional(),
+      role: text(64).optional(),
+      from,
+    }),
+    z.object({ domain: z.string().nullable(), keys: z.array(keyInfoSchema), next }),
     'caller',
   ),
   'keys.show': method(

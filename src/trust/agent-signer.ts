@@ -1,5 +1,6 @@
 /** The agent as the one who signs metadata: derived leaves, and root keys on tokens. */
 import type { AgentClient } from '../client/client.js';
+import { listKeys } from '../client/key-list.js';
 import { signStatements } from '../client/signer.js';
 import { AgentError } from '../errors/agent-error.js';
 import { canonicalKeyId, notaryKeyFromSpki } from '../formats/notary1/key.js';
@@ -22,7 +23,7 @@ export class AgentSigner implements RoleSigner {
   async keysOf(repository: string): Promise<readonly RoleKey[]> {
     const root = withIndex(formatKeyName({ repository, role: ROOT }));
     const [{ keys }, onToken] = await Promise.all([
-      this.#client.call('keys.list', {}),
+      this.#keys({ repository }),
       this.#client.call('keys.show', { key: root }).then(({ key }) => [key], noneIfUnknown),
     ]);
     const own = keys.filter(({ name, state }) => state === 'active' && name.startsWith(`${repository}#`));
@@ -44,9 +45,14 @@ export class AgentSigner implements RoleSigner {
   }
 
   async retired(name: string): Promise<readonly string[]> {
-    const { keys } = await this.#client.call('keys.list', { all: true });
+    const { repository } = parseKeyName(name);
+    const { keys } = await this.#keys({ all: true, repository });
     const earlier = keys.filter((key) => key.state !== 'active' && key.name.startsWith(`${name}@`));
     return earlier.flatMap((key) => toRoleKey(key)?.canonicalId ?? []);
+  }
+
+  #keys(wanted: { readonly all?: true; readonly repository: string }): ReturnType<typeof listKeys> {
+    return listKeys((page) => this.#client.call('keys.list', page), wanted);
   }
 
   async sign(orders: readonly SigningOrder[]): Promise<readonly Buffer[]> {

@@ -59,8 +59,12 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
   {
     path: ['key', 'list'],
     summary: 'list keys',
-    options: [{ flags: '--all', summary: 'retired and revoked keys too' }],
-    examples: ['touchstone key list', 'touchstone key list --all --json'],
+    options: [
+      { flags: '--all', summary: 'retired and revoked keys too' },
+      { flags: '--repository <repository>', summary: 'only the keys of this one' },
+      { flags: '--role <role>', summary: 'only the keys of this role' },
+    ],
+    examples: ['touchstone key list', 'touchstone key list --repository docker.io/acme/app --all --json'],
     load: async () => (await import('../commands/key-list.js')).keyList,
   },
   {

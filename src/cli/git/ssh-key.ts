@@ -1,4 +1,5 @@
 /** The key that git is to sign with. */
+import { listKeys } from '../../client/key-list.js';
 import { sshPublicKeyLine } from '../../crypto/public-key.js';
 import { AgentError } from '../../errors/agent-error.js';
 import { withAgent } from '../agent-session.js';
@@ -19,7 +20,7 @@ export async function gitKeyOf(context: CliContext, name: string | undefined): P
   return withAgent(context, async (client) => {
     const known =
       name === undefined
-        ? (await client.call('keys.list', {})).keys
+        ? (await listKeys((page) => client.call('keys.list', page), {})).keys
         : [(await client.call('keys.show', { key: name })).key];
     const fitting = known.filter((key) => key.state === 'active' && key.kinds.includes('sshsig:*'));
     const [key, ...others] = fitting;

@@ -2,6 +2,7 @@
 import { lstat, readFile } from 'node:fs/promises';
 import type { Agent } from '../../agent/agent.js';
 import type { Peer } from '../../agent/peer.js';
+import { listKeys } from '../../client/key-list.js';
 import type { KeyAlgorithm } from '../../crypto/algorithms.js';
 import { rawFromSpki, sshPublicKeyBlob } from '../../crypto/public-key.js';
 import { AgentError, asAgentError } from '../../errors/agent-error.js';
@@ -44,11 +45,11 @@ export class Identities {
 
   /** Looks now. Certificates stand before plain keys, as ssh prefers them. */
   async list(peer: Peer): Promise<readonly Identity[]> {
-    const { keys } = (await this.#options.agent.answer(
-      'keys.list',
-      { all: false },
-      peer,
-    )) as Result<'keys.list'>;
+    const { agent } = this.#options;
+    const { keys } = await listKeys(
+      async (page) => (await agent.answer('keys.list', page, peer)) as Result<'keys.list'>,
+      {},
+    );
     const plain = keys.flatMap((key) => {
       const identity = identityOf(key);
       return identity === undefined ? [] : [identity];

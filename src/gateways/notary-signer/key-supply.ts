@@ -4,6 +4,7 @@
  * because the root of the repository goes on naming them until its owner publishes another root.
  */
 import { AgentError } from '../../errors/agent-error.js';
+import { parseKeyName } from '../../keys/key-name.js';
 import type { AgentLine } from './agent-line.js';
 import type { KeyUse } from './key-use.js';
 import {
@@ -35,10 +36,10 @@ export class KeySupply {
   /** A key that nobody has used yet. @throws AgentError of the agent; `key.locked` when nothing is unlocked */
   async obtain(wish: KeyWish, timeoutMs: number): Promise<ServerKey> {
     const { gun, role, algorithm } = wish;
-    const all = await this.#keys.list(timeoutMs);
-    const own = all.filter(
-      (key) => key.repository === gun && key.role === role && key.algorithm === algorithm,
-    );
+    // What is no name of a repository is nothing to ask the agent about.
+    parseKeyName(serverKeyName(gun, role, algorithm, 0));
+    const all = await this.#keys.list(timeoutMs, gun);
+    const own = all.filter((key) => key.role === role && key.algorithm === algorithm);
     const newest = own.reduce<ServerKey | undefined>(
       (a, b) => (a === undefined || b.index >= a.index ? b : a),
       undefined,

@@ -5,7 +5,7 @@ import { parseKeyName, withDefaults } from '../../keys/key-name.js';
 import type { KeyInfo } from '../../protocol/methods.js';
 
 /** Roles whose keys a server holds. */
-const SERVER_ROLES = ['timestamp', 'snapshot'] as const;
+export const SERVER_ROLES = ['timestamp', 'snapshot'] as const;
 
 export type ServerRole = (typeof SERVER_ROLES)[number];
 

@@ -2,9 +2,10 @@
  * From the ids of a notary-server to keys of the agent. Nothing is kept on disk: an id follows from the public key, and the public keys
  * stand in the keyring. What is remembered here only saves asking for the whole list again.
  */
+import { listKeys } from '../../client/key-list.js';
 import { AgentError } from '../../errors/agent-error.js';
 import type { AgentLine } from './agent-line.js';
-import { serverKeyOf, type ServerKey } from './server-key.js';
+import { SERVER_ROLES, serverKeyOf, type ServerKey } from './server-key.js';
 
 export class ServerKeys {
   readonly #line: AgentLine;
@@ -15,10 +16,21 @@ export class ServerKeys {
     this.#line = line;
   }
 
-  /** Every key a server could hold, retired and revoked ones too. @throws AgentError of the agent */
-  async list(timeoutMs: number): Promise<readonly ServerKey[]> {
-    const { keys } = await this.#line.call('keys.list', { all: true }, timeoutMs);
-    const found = keys.flatMap((info) => serverKeyOf(info) ?? []);
+  /**
+   * Every key a server could hold, of all repositories or of one, retired and revoked ones too.
+   * @throws AgentError of the agent, limits.deadline
+   */
+  async list(timeoutMs: number, repository?: string): Promise<readonly ServerKey[]> {
+    const deadline = Date.now() + timeoutMs;
+    const wanted = { all: true, ...(repository === undefined ? {} : { repository }) };
+    const found: ServerKey[] = [];
+    for (const role of SERVER_ROLES) {
+      const { keys } = await listKeys(
+        (page) => this.#line.call('keys.list', page, Math.max(1, deadline - Date.now())),
+        { ...wanted, role },
+      );
+      found.push(...keys.flatMap((info) => serverKeyOf(info) ?? []));
+    }
     for (const { id, name } of found) this.#names.set(id, name);
     return found;
   }
