@@ -44,10 +44,10 @@ describe('a token whose PIN the agent asks for', () => {
     store[Symbol.dispose]();
   });
 
-  it.each(['pinentry-tty', 'pinentry-curses'])(
-    'is unlocked through %s on the terminal of who asks',
-    async (flavour) => {
-      await askWith(agent, `{ pinentry = "/usr/bin/${flavour}" }`);
+  it.each(['"/usr/bin/pinentry-tty"', '"/usr/bin/pinentry-curses"', 'true'])(
+    'is unlocked through pinentry = %s on the terminal of who asks',
+    async (program) => {
+      await askWith(agent, `{ pinentry = ${program} }`);
       await using session = unlockOnTerminal(agent);
       await session.waitFor('PIN:');
       expect(session.shown).toContain('Token "release", serial ');
