@@ -17,7 +17,8 @@
         "files.c",
         "hardening.c",
         "replace_process.c",
-        "cryptoki.c"
+        "cryptoki.c",
+        "pcsc.c"
       ],
       "defines": ["NAPI_VERSION=8", "OPENSSL_API_COMPAT=30000", "OPENSSL_NO_DEPRECATED", "_GNU_SOURCE"],
       "cflags": [

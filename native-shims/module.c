@@ -35,6 +35,10 @@ static const struct {
     {"pkcs11Login", shim_pkcs11_login},
     {"pkcs11InitToken", shim_pkcs11_init_token},
     {"pkcs11InitPin", shim_pkcs11_init_pin},
+    {"pcscReaders", shim_pcsc_readers},
+    {"pcscOpen", shim_pcsc_open},
+    {"pcscTransmit", shim_pcsc_transmit},
+    {"pcscClose", shim_pcsc_close},
 };
 
 NAPI_MODULE_INIT() {

@@ -79,5 +79,9 @@ napi_value shim_replace_process(napi_env env, napi_callback_info info);
 napi_value shim_pkcs11_login(napi_env env, napi_callback_info info);
 napi_value shim_pkcs11_init_token(napi_env env, napi_callback_info info);
 napi_value shim_pkcs11_init_pin(napi_env env, napi_callback_info info);
+napi_value shim_pcsc_readers(napi_env env, napi_callback_info info);
+napi_value shim_pcsc_open(napi_env env, napi_callback_info info);
+napi_value shim_pcsc_transmit(napi_env env, napi_callback_info info);
+napi_value shim_pcsc_close(napi_env env, napi_callback_info info);
 
 #endif

@@ -26,6 +26,17 @@ export interface ExitWatch {
   close(): void;
 }
 
+/** A card held in one transaction, from `pcscOpen` to `pcscClose`. */
+export type PcscCard = object & { readonly __card: unique symbol };
+
+export interface PcscReader {
+  readonly name: string;
+  /** Whether a card is in it. */
+  readonly present: boolean;
+  /** Another number after a card came or went. */
+  readonly events: number;
+}
+
 export interface NativeShims {
   /**
    * derive v1, step 2 and 3 (docs/spec/derivation.md): HKDF-SHA-256 over `prf` with `salt` and `context`, reduced to a
@@ -101,6 +112,18 @@ export interface NativeShims {
   pkcs11InitToken(modulePath: string, slot: Uint8Array, soPin: Uint8Array, label: string): number;
   /** C_InitPIN with bytes in an SO session. Returns the CK_RV. */
   pkcs11InitPin(modulePath: string, session: Uint8Array, pin: Uint8Array): number;
+
+  /**
+   * Readers of the system, without touching a card. Loads the PC/SC library; like all four, throws an Error whose `code` is the
+   * number of PC/SC (`0x8010001d`: no service), or ELIBACC without a library.
+   */
+  pcscReaders(): readonly PcscReader[];
+  /** Connects, shared with other programs, and begins a transaction; waits for those of others, without a limit. */
+  pcscOpen(reader: string): PcscCard;
+  /** One APDU of 4 to 261 bytes; the answer has its status word at the end. */
+  pcscTransmit(card: PcscCard, command: Uint8Array): Buffer;
+  /** Ends the transaction; `reset` makes the card forget who was logged in. Safe to call more than once. */
+  pcscClose(card: PcscCard, reset: boolean): void;
 }
 
 let loaded: NativeShims | undefined;

@@ -70,6 +70,9 @@ const MODULE = parameter('modulePath', () => '/nonexistent.so', [...NOT_TEXT, 'r
 const SESSION = parameter('session', () => bytes(8), notBytesOf(0, 4, 7, 9));
 const PIN = parameter('pin', () => bytes(6), notBytesOf(1025));
 
+/** There is no card here: it is looked at last. */
+const CARD = parameter('card', () => undefined, [...NOT_LEAVES, leaf]);
+
 const FUNCTIONS: Readonly<Record<string, readonly Parameter[]>> = {
   leafDerive: [
     ALGORITHM,
@@ -134,10 +137,13 @@ const FUNCTIONS: Readonly<Record<string, readonly Parameter[]>> = {
     parameter('label', () => 'label', [...NOT_TEXT, 'x'.repeat(33), 'ö'.repeat(17)]),
   ],
   pkcs11InitPin: [MODULE, SESSION, PIN],
+  pcscOpen: [parameter('reader', () => 'no such reader', [...NOT_TEXT, 'x'.repeat(256)])],
+  pcscTransmit: [CARD, parameter('command', () => bytes(5), notBytesOf(0, 3, 262))],
+  pcscClose: [CARD, parameter('reset', () => true, ['true', 1, {}, undefined])],
 };
 
 /** They have no argument that could be wrong. */
-const WITHOUT_PARAMETERS = ['hardenProcess', 'hardeningFacts', 'socketPair'];
+const WITHOUT_PARAMETERS = ['hardenProcess', 'hardeningFacts', 'pcscReaders', 'socketPair'];
 
 const CASES = Object.entries(FUNCTIONS).flatMap(([name, parameters]) =>
   parameters.map((wrong, index) => ({ name, parameters, wrong, index })),
