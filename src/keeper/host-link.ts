@@ -50,6 +50,8 @@ export class HostLink {
   readonly #pipe: Pipe;
   readonly #decoder = new HostFrameDecoder();
   readonly #waiting = new Map<number, Waiting>();
+  /** Settled when the process is gone. */
+  readonly ended: Promise<void>;
   #nextId = 1;
   #ended = false;
   #parting = false;
@@ -77,11 +79,13 @@ export class HostLink {
         this.kill();
       },
     });
-    this.#child.once('exit', () => {
-      this.#onExit();
-    });
-    this.#child.once('error', () => {
-      this.#onExit();
+    this.ended = new Promise((resolve) => {
+      for (const end of ['exit', 'error']) {
+        this.#child.once(end, () => {
+          this.#onExit();
+          resolve();
+        });
+      }
     });
   }
 

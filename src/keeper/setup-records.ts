@@ -39,7 +39,7 @@ export function derivationRecord(
   return {
     ...DERIVATION_BASE,
     backend: facts.backend,
-    backup: 'generated',
+    backup: info.isImported === true ? 'imported' : 'generated',
     createdAt: facts.createdAt,
     home: { token: facts.uri, id: info.id, label: info.label },
     ...(publicKey === undefined ? {} : { publicKey, keyId: keyIdOf(Buffer.from(publicKey, 'base64')) }),

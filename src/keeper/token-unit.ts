@@ -7,8 +7,10 @@ import { tokenUri, type TokenConfig } from '../config/token-document.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
 import { scrubEnvironment } from '../platform/hardening.js';
 import type { HostCalls, HostMethod, HostTokenInfo } from '../tokenhost/messages.js';
+import { findYkcs11 } from './find-ykcs11.js';
 import { HostLink, type HostAnswer } from './host-link.js';
 import { TokenQueue } from './token-queue.js';
+import { TouchWatch, USES_KEY } from './touch-watch.js';
 import type { LeaseEnd, TokenState, TokenStatus } from './wire.js';
 
 /** Time for loading a driver and finding the token, and for a call that needs no person, milliseconds. */
@@ -18,8 +20,8 @@ const PROBE_EVERY_MS = 1_000;
 /** SoftHSM rewrites its files at each login: one failed look is not a removal. */
 const FAILED_PROBES = 3;
 const BACKOFF_MS = [0, 50, 200, 1_000, 5_000] as const;
-/** Time for a key to stop blinking, milliseconds. */
-const PARTING_MS = 300;
+/** Time for a key to stop blinking, or for a card to be reset, milliseconds. */
+const PARTING_MS = { pkcs11: undefined, 'yubikey-piv': 1_000, 'yubikey-otp': 300 } as const;
 /** A host that nobody logs in to ends after this time, milliseconds. */
 const IDLE_MS = 60_000;
 
@@ -48,11 +50,16 @@ export class TokenUnit {
   #probe: NodeJS.Timeout | undefined;
   #idle: NodeJS.Timeout | undefined;
   #section: Promise<unknown> = Promise.resolve();
+  /** A card is reset by the host that was logged in to it: the next host waits for that. */
+  #parted: Promise<void> = Promise.resolve();
+  #isWatched = false;
+  readonly #touch: TouchWatch;
 
   constructor(config: TokenConfig, entry: string, events: TokenUnitEvents) {
     this.config = config;
     this.#entry = entry;
     this.#events = events;
+    this.#touch = new TouchWatch((secondsLeft) => events.onTouch?.(secondsLeft));
   }
 
   get loggedIn(): boolean {
@@ -109,7 +116,7 @@ export class TokenUnit {
   async refresh(): Promise<TokenStatus> {
     try {
       const info = await this.open();
-      if (!this.#loggedIn) this.#info = (await this.call('probe', {}, PROBE_DEADLINE_MS)).result;
+      if (!this.#loggedIn) this.#info = (await this.call('probe', { fresh: true }, PROBE_DEADLINE_MS)).result;
       else this.#info = info;
       this.#reason = undefined;
     } catch (error) {
@@ -130,7 +137,26 @@ export class TokenUnit {
       raw?.fill(0);
       return Promise.reject(new AgentError('token.locked'));
     }
-    return this.#link.call(method, params, deadlineMs, raw);
+    const answer = this.#link.call(method, params, deadlineMs, raw);
+    return this.config.kind === 'yubikey-piv' ? this.#watchCard(method, params, answer) : answer;
+  }
+
+  /** A finger may be wanted; and after a failure nobody knows what the driver will do with the PIN: its process ends. */
+  async #watchCard<M extends HostMethod>(
+    method: M,
+    params: HostCalls[M]['params'],
+    answer: Promise<HostAnswer<M>>,
+  ): Promise<HostAnswer<M>> {
+    const link = this.#link;
+    try {
+      return await this.#touch.during(method, params, answer);
+    } catch (error) {
+      if (USES_KEY.has(method) && this.#loggedIn && this.#link === link) {
+        this.#reason = asAgentError(error);
+        this.#lose('token-lost');
+      }
+      throw error;
+    }
   }
 
   /**
@@ -155,19 +181,30 @@ export class TokenUnit {
 
   /** What the token says of itself now. */
   async look(): Promise<HostTokenInfo> {
-    const { result } = await this.call('probe', {}, PROBE_DEADLINE_MS);
+    const { result } = await this.call('probe', { fresh: true }, PROBE_DEADLINE_MS);
     this.#info = result;
     return result;
+  }
+
+  /** Ends the login to a card, because a card that stays open signs and derives for any program; goes on watching for its removal. */
+  async park(): Promise<void> {
+    this.end();
+    await this.#parted;
+    if (this.config.onRemoval === 'keep') return;
+    this.#isWatched = true;
+    await this.open();
   }
 
   /** Ends the host, and with it the session and whatever the driver remembers. */
   end(): void {
     const wasIn = this.#loggedIn;
     this.#loggedIn = false;
+    this.#isWatched = false;
     clearInterval(this.#probe);
     clearTimeout(this.#idle);
     const link = this.#link;
     this.#link = undefined;
+    if (link !== undefined && this.config.kind === 'yubikey-piv') this.#parted = link.ended;
     link?.kill();
     this.queue.clear(new AgentError('token.locked'));
     if (wasIn) this.#events.onStatus(this.status());
@@ -176,6 +213,7 @@ export class TokenUnit {
   async #openHost(): Promise<HostTokenInfo> {
     const pause = BACKOFF_MS[Math.min(this.#failures, BACKOFF_MS.length - 1)] ?? 0;
     if (pause > 0) await delay(pause);
+    await this.#parted;
     this.#link ??= this.#startHost();
     try {
       const { result } = await this.#link.call('open', selectorOf(this.config), OPEN_DEADLINE_MS);
@@ -197,7 +235,7 @@ export class TokenUnit {
   #endWhenIdle(): void {
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => {
-      if (!this.#loggedIn) this.end();
+      if (!this.#loggedIn && !this.#isWatched) this.end();
     }, IDLE_MS);
     this.#idle.unref();
   }
@@ -208,7 +246,7 @@ export class TokenUnit {
       entry: this.#entry,
       environment: { ...scrubEnvironment(process.env), ...this.config.env },
       onNotice: ({ secondsLeft }) => this.#events.onTouch?.(secondsLeft),
-      partingMs: this.config.kind === 'yubikey-otp' ? PARTING_MS : undefined,
+      partingMs: PARTING_MS[this.config.kind],
       onExit: () => {
         if (this.#link === link) this.#onHostLost();
       },
@@ -251,7 +289,7 @@ export class TokenUnit {
     } catch (error) {
       if (this.#link !== link) return;
       this.#failedProbes += 1;
-      if (this.#failedProbes < FAILED_PROBES) return;
+      if (this.#failedProbes < FAILED_PROBES && this.config.kind !== 'yubikey-piv') return;
       const cause = asAgentError(error);
       this.#reason = new AgentError('token.removed', { cause, message: cause.message });
       this.#lose('removed');
@@ -268,7 +306,5 @@ export function isEmbedded(config: TokenConfig): boolean {
 function selectorOf(config: TokenConfig): HostCalls['open']['params'] {
   if (config.kind === 'pkcs11') return { module: config.module, uri: config.uri };
   if (config.kind === 'yubikey-otp') return { serial: config.serial, slot: config.slot };
-  throw new AgentError('token.unsupported', {
-    message: `opening token "${config.name}": this release has no driver for "${config.kind}"`,
-  });
+  return { module: config.module ?? findYkcs11(), uri: tokenUri(config), applet: 'piv' };
 }

@@ -72,7 +72,7 @@ export class Unlocking {
     try {
       const wanted = this.#wanted(unit, request.lease.keys);
       await this.#find(unit, anchor, wanted, found);
-      const covered = coveredKeys(wanted, request.lease.keys);
+      const covered = coveredKeys(wanted, request.lease.keys, isCard(unit) ? 'named' : 'any');
       const loaded = this.#take(unit, wanted, found, covered);
       const lease = new Lease({
         token: unit.config.name,
@@ -84,12 +84,19 @@ export class Unlocking {
         blind: request.lease.blind ?? false,
       });
       this.#parts.leases.open(lease);
+      if (isCard(unit) && !coversRoot(wanted, covered)) await this.#park(unit);
       return { lease, loaded };
     } catch (error) {
       for (const leaf of found.leaves.values()) leaf.wipe();
-      if (this.#parts.leases.ofToken(unit.config.name).length === 0) unit.end();
+      if (isCard(unit) || this.#parts.leases.ofToken(unit.config.name).length === 0) unit.end();
       throw error;
     }
+  }
+
+  /** Everything is derived: the card is locked again, whatever it says. A card that is gone meanwhile is noticed elsewhere. */
+  async #park(unit: TokenUnit): Promise<void> {
+    this.#parts.shelf.forgetHome(unit.config.name);
+    await unit.park().catch(() => undefined);
   }
 
   /**
@@ -113,6 +120,7 @@ export class Unlocking {
     // Asked now: since the host found the token another program may have spent tries.
     const before = await unit.look();
     pins.check(before, pin, useLastTry);
+    if (isCard(unit)) await this.#recognise(unit);
     ledger.begin(before.serial, before.triesLeft);
     const check = await this.#send(unit, Buffer.from(pin), enrol).catch(async (thrown: unknown) => {
       throw await this.#loginFailed(unit, before, pin, asAgentError(thrown));
@@ -120,6 +128,15 @@ export class Unlocking {
     pins.accepted(before.serial);
     ledger.end(before.serial, 'correct', 'full');
     return check;
+  }
+
+  /** No PIN goes to a card whose keys are not the ones of the keyring; they show themselves without it. */
+  async #recognise(unit: TokenUnit): Promise<void> {
+    const anchor = this.#parts.anchor();
+    if (anchor === undefined) return;
+    if (holdsDerivation(unit, anchor)) await this.#checkDerivation(unit, anchor);
+    const root = this.#parts.shelf.get(anchor.root.keyId);
+    if (anchor.root.home.token === unit.status().uri) await this.#checkHome(unit, root, anchor.root.home);
   }
 
   #send(unit: TokenUnit, pin: Buffer, enrol: OtpLoginParams['enrol']): Promise<string | undefined> {
@@ -274,11 +291,25 @@ export function leaseEndMs(config: Config, askedSeconds: number | undefined): nu
 }
 
 /** The root stands ready for the keyring's own anchor; for clients only under a lease that names it, or names no keys. */
-function coveredKeys(wanted: readonly ShelfKey[], named: readonly string[] | undefined): ReadonlySet<string> {
+function coveredKeys(
+  wanted: readonly ShelfKey[],
+  named: readonly string[] | undefined,
+  root: 'named' | 'any',
+): ReadonlySet<string> {
   const covered = wanted.filter(
-    ({ record }) => record.usage === 'sign' || named === undefined || named.includes(record.keyId),
+    ({ record }) =>
+      record.usage === 'sign' || (named === undefined ? root === 'any' : named.includes(record.keyId)),
   );
   return new Set(covered.map(({ record }) => record.keyId));
+}
+
+/** A card stays open only for a lease that names its root: meanwhile any program can have it sign and derive. */
+function coversRoot(wanted: readonly ShelfKey[], covered: ReadonlySet<string>): boolean {
+  return wanted.some(({ record }) => record.usage === 'root' && covered.has(record.keyId));
+}
+
+function isCard(unit: TokenUnit): boolean {
+  return unit.config.kind === 'yubikey-piv';
 }
 
 function homeOn(key: ShelfKey, uri: string): LeafRecord['homes'][number] | undefined {

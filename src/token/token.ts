@@ -38,6 +38,10 @@ export interface KeyReference {
 /** Public half of a key; `publicKey` is DER SubjectPublicKeyInfo in base64, absent for secrets. */
 export interface TokenKey extends KeyReference {
   readonly publicKey?: string | undefined;
+  /** Whether using it takes a finger; undefined when the token does not say. */
+  readonly touch?: boolean | undefined;
+  /** Whether it was put on the token from outside, as far as the token says. */
+  readonly isImported?: boolean | undefined;
 }
 
 /** What a token is asked to do with the data: a digest, a message (eddsa), or a DigestInfo (rsa-pkcs1). */
@@ -53,8 +57,11 @@ export interface Token extends Disposable {
    * @throws AgentError `token.module-missing`, `token.absent`, `token.ambiguous`
    */
   open(module: string, uri: string): TokenInfo;
-  /** @throws AgentError `token.removed` when the token is gone or another one is in its place */
-  probe(): TokenInfo;
+  /**
+   * @param isFresh read the counter of the PIN from the token now
+   * @throws AgentError `token.removed` when the token is gone or another one is in its place
+   */
+  probe(isFresh?: boolean): TokenInfo;
   /** Initialises the one uninitialised token of the driver and goes on with it. */
   initialise(label: string, soPin: Uint8Array, pin: Uint8Array): TokenInfo;
   /** Always lets the token check the PIN, also when somebody is logged in. @throws AgentError `token.pin-…` */

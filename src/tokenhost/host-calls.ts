@@ -23,7 +23,7 @@ type Handler<M extends HostMethod> = (
 
 const HANDLERS: { readonly [M in HostMethod]: Handler<M> } = {
   open: (token, params) => ({ result: token.open(params.text('module'), params.text('uri')) }),
-  probe: (token) => ({ result: token.probe() }),
+  probe: (token, params) => ({ result: token.probe(params.isTrue('fresh')) }),
   initialise: (token, params, raw) => {
     const { soPin, pin } = splitPins(raw);
     return { result: token.initialise(params.text('label'), soPin, pin) };

@@ -74,6 +74,11 @@ export class HostParams {
     return this.#fields[name] === undefined ? undefined : this.text(name);
   }
 
+  /** False when it is left out. */
+  isTrue(name: string): boolean {
+    return this.#fields[name] === true;
+  }
+
   slot(): 1 | 2 {
     const value = this.#fields['slot'];
     if (value !== 1 && value !== 2) throw invalid('slot', 'not 1 or 2');

@@ -6,6 +6,7 @@
 import { Pipe } from '../platform/pipe.js';
 import { Pkcs11Token } from '../token/pkcs11/pkcs11-token.js';
 import type { Token } from '../token/token.js';
+import { PivToken } from '../token/yubikey-piv/piv-token.js';
 import type { PortFinder } from '../token/yubikey-otp/feature-port.js';
 import { hidPorts } from '../token/yubikey-otp/hid-port.js';
 import { sendFailure, sendOutcome } from './host-answer.js';
@@ -26,7 +27,7 @@ export function runTokenHost(
   onEnd: () => void,
   otpFinder: () => Promise<PortFinder> = hidPorts,
 ): void {
-  const token = new Pkcs11Token();
+  let token: Token = new Pkcs11Token();
   let otp: OtpDesk | undefined;
   const decoder = new HostFrameDecoder();
   const pipe = new Pipe(fd, {
@@ -35,12 +36,14 @@ export function runTokenHost(
       decoder.push(chunk, (frame) => {
         const request = parseHostRequest(frame);
         if (opensOtpSlot(request)) otp ??= new OtpDesk(pipe, otpFinder);
+        if (opensPivApplet(request) && !(token instanceof PivToken)) token = new PivToken();
         if (otp === undefined) answer(token, pipe, request);
         else otp.take(request);
       });
     },
     onClose: () => {
       decoder.wipe();
+      if (token instanceof PivToken) endLogin(token);
       if (otp === undefined) onEnd();
       else void otp.close().finally(onEnd);
     },
@@ -52,5 +55,17 @@ function answer(token: Token, pipe: Pipe, request: HostRequest): void {
     sendOutcome(pipe, request, performHostCall(token, request));
   } catch (error) {
     sendFailure(pipe, request, error);
+  }
+}
+
+function opensPivApplet({ method, params }: HostRequest): boolean {
+  return method === 'open' && typeof params === 'object' && params !== null && 'applet' in params;
+}
+
+function endLogin(token: PivToken): void {
+  try {
+    token[Symbol.dispose]();
+  } catch {
+    // The card is gone, or its service: the service resets it when this process has ended.
   }
 }

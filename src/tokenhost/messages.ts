@@ -23,9 +23,10 @@ export interface SigningKeyParams {
   readonly algorithm?: KeyAlgorithm | undefined;
 }
 
-/** One token behind a PKCS#11 module, or one OTP slot of a YubiKey. */
+/** One token behind a PKCS#11 module, which may be the PIV applet of a YubiKey, or one OTP slot of a YubiKey. */
 export type TokenSelector =
-  { readonly module: string; readonly uri: string } | { readonly serial: string; readonly slot: 1 | 2 };
+  | { readonly module: string; readonly uri: string; readonly applet?: 'piv' | undefined }
+  | { readonly serial: string; readonly slot: 1 | 2 };
 
 /** A login to an OTP slot: nothing in the slot checks a passphrase, so the check value of the keyring does. */
 export interface OtpLoginParams {
@@ -48,8 +49,8 @@ export interface HostNotice {
 export interface HostCalls {
   /** Loads the module and finds the token. First call after start. A blank token has `initialised` false. */
   readonly open: { params: TokenSelector; result: HostTokenInfo };
-  /** C_GetTokenInfo plus a cheap probe: is the token still there and the same? */
-  readonly probe: { params: Record<string, never>; result: HostTokenInfo };
+  /** C_GetTokenInfo plus a cheap probe: is the token still there and the same? `fresh`: ask a card itself for its counter. */
+  readonly probe: { params: { readonly fresh?: boolean | undefined }; result: HostTokenInfo };
   /** C_InitToken and C_InitPIN. Raw in: u16 length of SO PIN, SO PIN, PIN. */
   readonly initialise: { params: { label: string }; result: HostTokenInfo };
   /** C_Login(CKU_USER). Raw in: PIN. For an OTP slot the passphrase; `check` is its check value then. */

@@ -160,13 +160,6 @@ ${TOKEN.replace('"a"', '"b"')}pin = { credential = "touchstone-pin" }
       'token[0].serial',
     ],
     [
-      'a PIV token as long as it has no driver',
-      `${HEAD}[[token]]\nname = "a"\nkind = "yubikey-piv"\nserial = 7\n`,
-      'config.invalid',
-      5,
-      'token[0].kind',
-    ],
-    [
       'two slots of one key',
       `${HEAD}${SLOT}${SLOT.replace('"s"', '"t"').replace('slot = 2', 'slot = 1')}`,
       'config.invalid',

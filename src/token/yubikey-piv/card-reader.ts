@@ -1,0 +1,52 @@
+/** Cards in the readers of this computer: which are there, and work with one of them, which nobody can interrupt. */
+import { nativeShims, type PcscReader } from '../../platform/native-shims.js';
+import { isReset, pcscError } from './pcsc-errors.js';
+import { PivCard } from './piv-card.js';
+
+/** Readers that have a card. @throws AgentError `token.absent` without a smart card service */
+export function readersWithCards(): readonly PcscReader[] {
+  try {
+    return nativeShims()
+      .pcscReaders()
+      .filter(({ present }) => present);
+  } catch (thrown) {
+    throw pcscError('listing smart card readers', thrown);
+  }
+}
+
+/**
+ * Work with the card in a reader, in one transaction. Only looks: it is repeated once when another program has reset the card.
+ * @throws AgentError `token.busy`, `token.removed`, `token.absent`, `token.device`
+ */
+export function withCard<T>(reader: string, work: (card: PivCard) => T): T {
+  try {
+    return once(reader, work);
+  } catch (thrown) {
+    if (!isReset(thrown)) throw pcscError('talking to the card', thrown);
+  }
+  try {
+    return once(reader, work);
+  } catch (thrown) {
+    throw pcscError('talking to the card', thrown);
+  }
+}
+
+/** Makes the card forget who is logged in. @throws AgentError as `withCard` */
+export function resetCard(reader: string): void {
+  const shims = nativeShims();
+  try {
+    shims.pcscClose(shims.pcscOpen(reader), true);
+  } catch (thrown) {
+    throw pcscError('resetting the card', thrown);
+  }
+}
+
+function once<T>(reader: string, work: (card: PivCard) => T): T {
+  const shims = nativeShims();
+  const held = shims.pcscOpen(reader);
+  try {
+    return work(new PivCard((apdu) => shims.pcscTransmit(held, apdu)));
+  } finally {
+    shims.pcscClose(held, false);
+  }
+}
