@@ -1,7 +1,15 @@
-/** Columns padded with spaces, two between; the header in capitals. One line per row, nothing after the last column. */
+import { printable } from '../encoding/utf8.js';
+
+/**
+ * Columns padded with spaces, two between; the header in capitals. One line per row, nothing after the last column. Cells may come from
+ * outside: what would move the cursor is replaced.
+ */
 export function renderTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [header.map((name) => name.toUpperCase()), ...rows];
-  const widths = header.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)));
+  const safe = rows.map((row) => row.map((cell) => printable(cell, cell.length)));
+  const lines = [header.map((name) => name.toUpperCase()), ...safe];
+  const widths = header.map((_, column) =>
+    lines.reduce((width, line) => Math.max(width, (line[column] ?? '').length), 0),
+  );
   return lines
     .map((line) =>
       line

@@ -1,4 +1,5 @@
 /** A repository as `docker trust inspect` prints it, field by field. */
+import type { Target } from '../formats/notary1/document.js';
 import type { NotaryKey } from '../formats/notary1/key.js';
 import { isSigner, RELEASING, signerName } from './approvals.js';
 import { bareIdOf, grantOf, visibleTargets, type Collection } from './collection.js';
@@ -47,13 +48,16 @@ export function dockerView(collection: Collection, name: string, tag?: string): 
 
 /** One row for each digest that is released under a name: docker shows both when the two roles disagree. */
 function tagRows(collection: Collection): readonly TagRow[] {
+  const signers = [...collection.delegations.keys()]
+    .filter(isSigner)
+    .map((role) => [signerName(role), visibleTargets(collection, role)] as const);
   const released = new Map<string, TagRow>();
   for (const role of RELEASING) {
     for (const [name, { hashes }] of visibleTargets(collection, role)) {
       const row = {
         SignedTag: name,
         Digest: hashes.sha256,
-        Signers: signersOf(collection, name, hashes.sha256),
+        Signers: signersOf(signers, name, hashes.sha256),
       };
       released.set(`${name} ${hashes.sha256}`, row);
     }
@@ -61,11 +65,14 @@ function tagRows(collection: Collection): readonly TagRow[] {
   return [...released].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
 }
 
-function signersOf(collection: Collection, tag: string, sha256: string): readonly string[] {
-  const roles = [...collection.delegations.keys()].filter(isSigner);
-  const names = roles
-    .filter((role) => visibleTargets(collection, role).get(tag)?.hashes.sha256 === sha256)
-    .map(signerName);
+function signersOf(
+  signers: readonly (readonly [string, ReadonlyMap<string, Target>])[],
+  tag: string,
+  sha256: string,
+): readonly string[] {
+  const names = signers
+    .filter(([, targets]) => targets.get(tag)?.hashes.sha256 === sha256)
+    .map(([name]) => name);
   return names.length === 0 ? [NO_SIGNER] : names.sort();
 }
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseJsonStrict } from '../encoding/json.js';
+import { printable } from '../encoding/utf8.js';
 import { AgentError } from '../errors/agent-error.js';
 import { isJsonObject } from '../formats/json-object.js';
 import { KEY_TYPES, publicKeyOf, type NotaryKey } from '../formats/notary1/key.js';
@@ -25,6 +26,7 @@ const TRUST_SERVICE: Service = {
 const MAX_TIMESTAMP_BYTES = 1024 * 1024;
 const MAX_KEY_BYTES = 256 * 1024;
 const MAX_ERROR_BYTES = 1024 * 1024;
+const SHOWN_NAME = 200;
 const DOCKER_HUB_SERVER = 'https://notary.docker.io';
 
 export interface TrustServerOptions extends ConfigPlace {
@@ -52,7 +54,7 @@ export class TrustServer implements MetadataSource {
     this.#session = new ServerSession({
       service: TRUST_SERVICE,
       name: `${repository} at ${url.host}`,
-      base: new URL(`v2/${repository}/_trust/tuf/`, url),
+      base: baseOf(repository, url),
       registry: registryOf(repository),
       scopeName: repository,
       ca: options.ca ?? dockerAuthority(url, options),
@@ -164,6 +166,16 @@ export class TrustServer implements MetadataSource {
 function fileName(role: string, sha256: string | undefined, version: number | undefined): string {
   if (sha256 !== undefined) return `${role}.${sha256}.json`;
   return version === undefined ? `${role}.json` : `${version}.${role}.json`;
+}
+
+/** A name must not lead to another path of the server: keys of an agent may be of any name that is no file. */
+function baseOf(repository: string, url: URL): URL {
+  const path = `v2/${repository}/_trust/tuf/`;
+  const base = new URL(path, url);
+  if (!repository.startsWith('/') && base.pathname === `${url.pathname}${path}`) return base;
+  throw new AgentError('usage.invalid', {
+    message: `the repository ${JSON.stringify(printable(repository, SHOWN_NAME))} is none that a trust server could have`,
+  });
 }
 
 /** Ends in a slash, so that paths can be put below. */

@@ -1,4 +1,5 @@
 /** `touchstone trust inspect`: everything that is signed in a repository, and by whom. */
+import { printable } from '../../encoding/utf8.js';
 import type { SignedTag } from '../../trust/approvals.js';
 import { signedTags, signerName } from '../../trust/approvals.js';
 import type { Collection } from '../../trust/collection.js';
@@ -12,6 +13,7 @@ import { renderFields, renderTable } from '../table.js';
 import { openTrust, readCollection } from '../trust-session.js';
 
 const DOCKER_INDENT = 4;
+const SHOWN_TAG = 128;
 const SHOWN_ID = 12;
 
 /** One repository, or one tag of it. */
@@ -47,7 +49,7 @@ function renderCollection(
       ? 'nothing is signed'
       : renderTable(['tag', 'digest', 'size', 'from', 'signed by'], tags.map(tagRow));
   const differing = tags.flatMap(({ tag, others }) =>
-    others.map(({ role, digest }) => `note: ${role} holds ${tag} as ${digest}`),
+    others.map(({ role, digest }) => `note: ${role} holds ${printable(tag, SHOWN_TAG)} as ${digest}`),
   );
   const table = renderTable(
     ['role', 'version', 'expires', 'threshold', 'keys (* has signed)'],
