@@ -104,6 +104,11 @@ export class Draft {
     return fault?.problem === 'under-signed' ? fault.signed.document : undefined;
   }
 
+  /** Whether something stands in the role that is no metadata: it may only be dropped. */
+  isUnreadable(role: string): boolean {
+    return !this.#dropped.has(role) && this.base?.faults.get(role)?.problem === 'unreadable';
+  }
+
   /** Whether the role is named by its parent. */
   hasRole(role: string): boolean {
     if (isBaseRole(role)) return true;

@@ -76,6 +76,13 @@ function rolesToSign(draft: Draft, { target }: TagChange, options: TagOptions): 
 /** A new signature vouches for all that stands in a role: what nobody vouches for now is not signed by the way. */
 function requireUsable(draft: Draft, role: string): void {
   draft.membersOf(role);
+  if (draft.isUnreadable(role)) {
+    throw new AgentError('notary.document', {
+      message: `${role}: what its signers have published cannot be read, and signing it anew would lose every tag in it`,
+      hint: `remove who published it: touchstone trust signer remove NAME ${draft.base?.repository ?? ''}`,
+      details: { role },
+    });
+  }
   const doubtful = draft.underSigned(role);
   if (doubtful === undefined || draft.targetsOf(role) !== undefined) return;
   throw new AgentError('notary.threshold', {

@@ -6,6 +6,7 @@ import { signedTags } from '../../src/trust/approvals.js';
 import type { Collection } from '../../src/trust/collection.js';
 import { PassingMemory } from '../../src/trust/memory.js';
 import { PinSet } from '../../src/trust/pins.js';
+import { planTags } from '../../src/trust/tag-changes.js';
 import { updateCollection } from '../../src/trust/update.js';
 import { MadeRepository } from '../support/made-repository.js';
 import { rejectionOf } from '../support/rejection.js';
@@ -39,6 +40,17 @@ function expectOthersRead(view: Collection): void {
 describe('a hostile signer', () => {
   it('with a target named __proto__ takes only the own delegation away', async () => {
     expectOthersRead(await read(shared().sign('targets/mallory', '__proto__', 'b').publish()));
+  });
+
+  it('does not make the owner sign an empty role over what cannot be read', async () => {
+    const made = new MadeRepository(NAME).delegate('targets/releases', [mallory]);
+    const base = await read(made.sign('targets/releases', '__proto__', 'b').publish());
+    const target = { hashes: { sha256: 'a'.repeat(64) }, length: 423 };
+    const options = { roles: ['targets/releases'], leave: [] };
+    const planning = Promise.resolve().then(() =>
+      planTags({ base, keys: [] }, [{ name: 'v2', target }], options),
+    );
+    expect((await rejectionOf(planning)).code).toBe('notary.document');
   });
 
   it('with paths without end takes only the own delegation away', async () => {
