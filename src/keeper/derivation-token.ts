@@ -1,5 +1,6 @@
 /** Which token derives, and what a login to it takes when it is an OTP slot. */
 import { encodeContext } from '../crypto/derive.js';
+import { AgentError } from '../errors/agent-error.js';
 import type { KeyringAnchor } from '../keys/key-record.js';
 import type { OtpLoginParams } from '../tokenhost/messages.js';
 import type { TokenUnit } from './token-unit.js';
@@ -20,6 +21,22 @@ export const AUDIT_FIELDS = {
 export function holdsDerivation(unit: TokenUnit, { derivation }: KeyringAnchor): boolean {
   if (derivation.backend === 'otp') return unit.config.kind === 'yubikey-otp';
   return unit.status().uri === derivation.home.token;
+}
+
+/** Why nothing can be derived now; a card is locked again by the unlock itself, so another one of that kind would not help. */
+export function derivationLocked(units: Iterable<TokenUnit>, anchor: KeyringAnchor): AgentError {
+  const isCard = [...units].some(
+    (unit) => unit.config.kind === 'yubikey-piv' && holdsDerivation(unit, anchor),
+  );
+  return new AgentError('token.locked', {
+    message: 'the derivation token is locked',
+    details: { uri: anchor.derivation.home.token },
+    ...(isCard
+      ? {
+          hint: 'a card stays open under a lease that names its root: touchstone unlock --key REPOSITORY#root',
+        }
+      : {}),
+  });
 }
 
 /**

@@ -11,7 +11,7 @@ import type { KeyringFile } from '../state/keyring-file.js';
 import type { PinLedger } from '../state/pin-ledger.js';
 import type { HostTokenInfo } from '../tokenhost/messages.js';
 import { Asking } from './asking.js';
-import { holdsDerivation } from './derivation-token.js';
+import { derivationLocked, holdsDerivation } from './derivation-token.js';
 import { deriveLeaf } from './deriving.js';
 import { Installing } from './installing.js';
 import { FrontLink, type KeeperHandlers } from './front-link.js';
@@ -268,12 +268,7 @@ export class Keeper {
     const unit = [...this.#units.values()].find(
       (candidate) => candidate.loggedIn && holdsDerivation(candidate, anchor),
     );
-    if (unit === undefined) {
-      throw new AgentError('token.locked', {
-        message: 'the derivation token is locked',
-        details: { uri: anchor.derivation.home.token },
-      });
-    }
+    if (unit === undefined) throw derivationLocked(this.#units.values(), anchor);
     const derived = await unit.section(() => deriveLeaf(unit, anchor.derivation, anchor.domain, fields));
     const publicKey = derived.spki.toString('base64');
     const known = this.#shelf.find(rawKeyId(derived.keyId));
