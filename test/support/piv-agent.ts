@@ -6,7 +6,7 @@ import type { Policies } from './virtual-yubikey/policies.js';
 import type { YubiKeyDesk } from './virtual-yubikey/virtual-yubikey.js';
 import { YubiKey, type YubiKeyOptions } from './virtual-yubikey/yubikey.js';
 
-const CARD_PIN = '271828';
+export const CARD_PIN = '271828';
 
 export interface PivKeys {
   readonly root?: CardKey;
