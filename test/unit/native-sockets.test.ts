@@ -5,6 +5,7 @@ import { closeSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { connect, createServer, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nativeShims } from '../../src/platform/native-shims.js';
 
@@ -90,11 +91,12 @@ print(one.recv(8192).hex(), flush=True)
   it.each(['path', 'abstract'])('sends one datagram to a socket by %s', async (kind) => {
     const name = kind === 'path' ? path.join(folder, 'notify') : `@touchstone-${path.basename(folder)}`;
     const python = spawn('python3', ['-c', receiver, name], { stdio: ['ignore', 'pipe', 'inherit'] });
-    python.stdout.setEncoding('utf8');
-    await once(python.stdout, 'data');
+    // Lines, not chunks: an unbuffered Python writes the line break on its own.
+    const lines = createInterface({ input: python.stdout })[Symbol.asyncIterator]();
+    expect(await lines.next()).toEqual({ done: false, value: 'bound' });
     nativeShims().notifySocket(name, 'READY=1\nSTATUS=ünlocked');
-    const [hex] = (await once(python.stdout, 'data')) as [string];
-    expect(Buffer.from(hex.trim(), 'hex').toString('utf8')).toBe('READY=1\nSTATUS=ünlocked');
+    const hex = String((await lines.next()).value);
+    expect(Buffer.from(hex, 'hex').toString('utf8')).toBe('READY=1\nSTATUS=ünlocked');
     python.kill('SIGKILL');
   });
 
