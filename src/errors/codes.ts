@@ -217,6 +217,11 @@ export const ERROR_TABLE = {
   // gateway: long-running programs between other tools and the agent
   'gateway.tls': row('the TLS files of the gateway cannot be used', 'give PEM files with --tls-cert, --tls-key and --client-ca', 'after-user-action', 2, -32230),
   'gateway.listen': row('the gateway could not listen', 'choose another address with --listen, or stop the program that has it', 'after-user-action', 1, -32231),
+
+  // ceremony: root keys of several people, in a room without a network
+  'ceremony.file': row('a file of the ceremony is not valid', 'have it made again; "touchstone ceremony open" names what is wrong', 'never', 6, -32260),
+  'ceremony.folder': row('this is no folder of a ceremony', 'make one with "touchstone ceremony new"', 'never', 2, -32261),
+  'ceremony.transcript': row('the transcript does not verify', 'see "touchstone ceremony verify" for the line', 'never', 6, -32262),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;

@@ -13,6 +13,7 @@ const WALLS: Readonly<Record<string, readonly string[]>> = {
   gateways: ['agent', 'keeper', 'tokenhost', 'token', 'state'],
   trust: ['agent', 'keeper', 'tokenhost', 'token', 'state'],
   images: ['agent', 'keeper', 'tokenhost', 'token', 'state'],
+  ceremony: ['agent', 'keeper', 'tokenhost', 'token', 'state'],
   cli: ['agent', 'keeper', 'tokenhost', 'token', 'state'],
 };
 

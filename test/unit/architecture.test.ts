@@ -31,7 +31,7 @@ describe('the house of this project', () => {
   it('describes the walls that the checker builds', () => {
     const walls = architecture.slice(architecture.indexOf('Walls:')).replaceAll(/\s+/g, ' ');
     expect(walls).toContain(
-      'client, registry, trust, images, gateways and cli never import agent, keeper, tokenhost, token or state.',
+      'client, registry, trust, images, ceremony, gateways and cli never import agent, keeper, tokenhost, token or state.',
     );
     expect(walls).toContain('agent imports from keeper only `keeper/wire`.');
     expect(walls).toContain('Only tokenhost imports token.');

@@ -1,0 +1,62 @@
+/** `request.json`: the whole input of a ceremony, reviewed before and carried in. */
+import { z } from 'zod';
+import { actionSchema } from './action.js';
+import {
+  ceremonyIdField,
+  holderField,
+  jsonObjectField,
+  sha256Field,
+  timeField,
+  versionField,
+  wordsField,
+} from './fields.js';
+import { readForm, type Loaded } from './one-form.js';
+
+const documentSchema = z
+  .strictObject({
+    /** `root`, `targets`, or `REPOSITORY#root` for one of a notary-server; one of each in a request. */
+    id: z.string().min(1).max(300),
+    format: z.enum(['tuf', 'notary1', 'certificate']),
+    /** The role that it is of, and that signs it. */
+    role: z.enum(['root', 'targets']),
+    version: versionField,
+    /** The newest version before this one; null for the first. */
+    base: z.strictObject({ version: versionField, sha256: sha256Field }).readonly().nullable(),
+    /** The document that is to be signed, in full. */
+    signed: jsonObjectField,
+  })
+  .readonly();
+
+const requestSchema = z
+  .strictObject({
+    format: z.literal('touchstone-ceremony-request'),
+    version: z.literal(1),
+    id: ceremonyIdField,
+    /** A rehearsal is the same in everything, but nothing of it can verify anywhere else. */
+    rehearsal: z.boolean(),
+    action: actionSchema,
+    reason: wordsField.min(1),
+    created: timeField,
+    /** Of every document in it. */
+    expires: timeField,
+    /** SHA-256 of policy.json. */
+    policy: sha256Field,
+    /** Hash of the last line of the transcript before this one; null for the first ceremony. */
+    previous: sha256Field.nullable(),
+    enrolments: z
+      .array(z.strictObject({ holder: holderField, sha256: sha256Field }).readonly())
+      .max(64)
+      .readonly(),
+    /** Holders who are expected to sign. */
+    signers: z.array(holderField).max(64).readonly(),
+    documents: z.array(documentSchema).min(1).max(4_096).readonly(),
+  })
+  .readonly();
+
+export type CeremonyRequest = z.infer<typeof requestSchema>;
+export type RequestDocument = z.infer<typeof documentSchema>;
+
+/** @throws AgentError `ceremony.file` */
+export function readRequest(bytes: Buffer): Loaded<CeremonyRequest> {
+  return readForm(bytes, requestSchema, 'request.json');
+}
