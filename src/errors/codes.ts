@@ -212,6 +212,8 @@ export const ERROR_TABLE = {
   'notary.role': row('the repository has no such role', 'see its roles with "touchstone trust inspect REPOSITORY"', 'after-user-action', 1, -32225),
   'notary.left-behind': row('some readers would go on taking the old image', 'let somebody do it who can sign for the role that is named', 'after-user-action', 1, -32226),
   'notary.exists': row('the repository has trust data already', 'see it with "touchstone trust inspect REPOSITORY"', 'after-user-action', 1, -32227),
+  'notary.rebuild': row('targets/releases cannot be kept as it is', 'see what would become of it: touchstone trust heal REPOSITORY', 'after-user-action', 1, -32232),
+  'notary.exhausted': row('the role has no higher version left', 'the role has to go; see docs/integrations/docker-content-trust.md', 'never', 1, -32233),
   'notary.overwritten': row('the publish of somebody else was overwritten', 'look at what is signed with "touchstone trust inspect REPOSITORY", and have what is missing signed again', 'after-user-action', 1, -32229),
 
   // gateway: long-running programs between other tools and the agent

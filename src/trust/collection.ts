@@ -15,8 +15,8 @@ import { signersOf } from '../formats/notary1/signature.js';
 /** Why a delegation is left out, and its targets with it. */
 export type DelegationFault =
   | { readonly problem: 'expired' | 'under-signed'; readonly signed: SignedDocument<TargetsDocument> }
-  /** What its signers have published is no metadata, or too much of it. */
-  | { readonly problem: 'unreadable' }
+  /** What its signers have published is no metadata, or too much of it; its version, where the file has one. */
+  | { readonly problem: 'unreadable'; readonly version: number | undefined }
   /** Delegated, but nothing of it is in the snapshot. */
   | { readonly problem: 'not-published' };
 

@@ -3,10 +3,12 @@ import { createHash } from 'node:crypto';
 import { AgentError } from '../errors/agent-error.js';
 import { notaryTime, type NotaryDocument, type TargetsDocument } from '../formats/notary1/document.js';
 import { canonicalKeyId, type NotaryKey } from '../formats/notary1/key.js';
+import { isBaseRole, RELEASES } from '../formats/notary1/role-name.js';
 import { signatureMethod } from '../formats/notary1/signature.js';
 import { envelopeOf, fileMetaOf, signedBytesOf } from '../formats/notary1/writer.js';
 import type { Draft, RoleMembers } from './draft.js';
 import type { RoleKey } from './role-signer.js';
+import { LAST_VERSION } from './stored-version.js';
 
 const DAY_MS = 86_400_000;
 
@@ -54,7 +56,7 @@ export interface PublicationFacts {
 
 /**
  * Root, targets and delegations of a draft, ready to be signed.
- * @throws AgentError `notary.keys` when a threshold cannot be met with these keys
+ * @throws AgentError `notary.keys` when a threshold cannot be met with these keys, `notary.exhausted`
  */
 export function pendingDocuments(draft: Draft, facts: PublicationFacts): readonly PendingDocument[] {
   const root = draft.changedRoot === undefined ? [] : [pendingRoot(draft, facts)];
@@ -178,7 +180,21 @@ function holderOf(role: string, key: NotaryKey, held: readonly RoleKey[]): RoleK
 }
 
 function nextVersion(role: string, current: number, { versionsSigned }: PublicationFacts): number {
-  return Math.max(current, versionsSigned.get(role) ?? 0) + 1;
+  const version = Math.max(current, versionsSigned.get(role) ?? 0) + 1;
+  if (version <= LAST_VERSION) return version;
+  throw new AgentError('notary.exhausted', {
+    message: `${role}: version ${LAST_VERSION} was published, and there is no higher one`,
+    hint: wayOut(role),
+    details: { role },
+  });
+}
+
+/** A version never goes down, so the role has to go; and the four that every repository has go with the repository. */
+function wayOut(role: string): string {
+  if (role === RELEASES) return 'see what would become of it: touchstone trust heal REPOSITORY';
+  return isBaseRole(role)
+    ? 'begin the repository anew: touchstone trust delete REPOSITORY, then touchstone trust init'
+    : `take the signer in under another name: touchstone trust signer remove REPOSITORY ${role.replace('targets/', '')}, then touchstone trust signer add`;
 }
 
 function expiry({ nowMs }: PublicationFacts, days: number): string {

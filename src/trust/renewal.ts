@@ -1,12 +1,16 @@
 /** Signing again what stands there: because it is about to expire, has expired, or lacks signatures. */
 import { AgentError } from '../errors/agent-error.js';
 import { canonicalKeyId, type NotaryKey } from '../formats/notary1/key.js';
+import { RELEASES } from '../formats/notary1/role-name.js';
 import { rootCertificateOf } from '../formats/notary1/root-certificate.js';
 import { Draft, type PublishedState } from './draft.js';
 import type { InitParts } from './init.js';
 import type { Plan, PlanInput } from './publisher.js';
 import { isWithinReach } from './reach.js';
+import { rebuildConsequence, rebuildReleases, type Agrees } from './releases-rebuild.js';
 import { withRole } from './root-changes.js';
+import { publishedVersion } from './standing.js';
+import { LAST_VERSION } from './stored-version.js';
 
 const DAY_MS = 86_400_000;
 const SHOWN_TAGS = 20;
@@ -37,11 +41,18 @@ export function planWitness({ base }: PlanInput, roles: readonly string[]): Draf
   return draft;
 }
 
+export interface Healing {
+  /** Whatever expires before it is renewed, milliseconds since 1970. */
+  readonly untilMs: number;
+  /** Whether `targets/releases` may be made anew where nothing can be built on it. */
+  readonly agrees: Agrees;
+}
+
 /**
- * Signs anew whatever expires before `untilMs` and is within reach; says what is not.
+ * Signs anew whatever is due and within reach, and makes anew what is broken where the person agrees; says what it left.
  * @throws AgentError `notary.missing`
  */
-export function planHeal({ base, keys }: PlanInput, untilMs: number): Draft {
+export function planHeal({ base, keys }: PlanInput, { untilMs, agrees }: Healing): Draft {
   if (base === undefined) throw new AgentError('notary.missing');
   const draft = new Draft(base);
   const due = rolesDue(base, untilMs);
@@ -49,25 +60,41 @@ export function planHeal({ base, keys }: PlanInput, untilMs: number): Draft {
     // Every publish brings a snapshot of ours; the server renews its own.
     if (role === 'timestamp') continue;
     const signed = role === 'snapshot' ? 'targets' : role;
-    if (!isWithinReach(draft, signed, keys))
+    if (publishedVersion(base, signed) >= LAST_VERSION)
+      draft.note(`${role} expires, and has no higher version left`);
+    else if (!isWithinReach(draft, signed, keys))
       draft.note(`${role} expires, and no key of ${signed} is within reach`);
     else if (signed === 'root') draft.setRoot(draft.root);
     else draft.edit(signed, (document) => document);
   }
+  healReleases(draft, agrees);
   return draft;
 }
 
+function healReleases(draft: Draft, agrees: Agrees): void {
+  const consequence = rebuildConsequence(draft);
+  if (consequence === undefined) return;
+  if (agrees(consequence)) {
+    rebuildReleases(draft, agrees);
+    return;
+  }
+  const repository = draft.base?.repository ?? 'REPOSITORY';
+  if (draft.underSigned(RELEASES) !== undefined)
+    draft.note(`who vouches for what stands in it: touchstone trust witness ${repository} ${RELEASES}`);
+  draft.note(`not done: ${consequence}; if that is meant, add --confirm ${repository}`);
+}
+
 /**
- * As `planHeal`, with new certificates for those root keys whose old ones expire before `untilMs`.
+ * As `planHeal`, with new certificates for those root keys whose old ones are due.
  * @param certificateDays how long the new ones are valid
  */
 export function healPlan(
   { server, certificates }: InitParts,
-  untilMs: number,
+  healing: Healing,
   certificateDays: number,
 ): Plan {
   return async (input) => {
-    const draft = planHeal(input, untilMs);
+    const draft = planHeal(input, healing);
     const { keyids, threshold, keys } = draft.membersOf('root');
     const renewed: NotaryKey[] = [];
     let isRenewed = false;
@@ -75,7 +102,7 @@ export function healPlan(
       const key = keys.get(id);
       if (key === undefined) continue;
       const holder = input.keys.find((one) => one.role === 'root' && one.canonicalId === canonicalKeyId(key));
-      const isDue = holder !== undefined && rootCertificateOf(key).notAfter.getTime() <= untilMs;
+      const isDue = holder !== undefined && rootCertificateOf(key).notAfter.getTime() <= healing.untilMs;
       isRenewed ||= isDue;
       renewed.push(
         isDue ? await certificates.certified(server.repository, holder, certificateDays, true) : key,

@@ -1,6 +1,5 @@
 /** A repository as its publisher looks at it: before, with a memory; afterwards, with the eyes of somebody who knows only the old root. */
 import { AgentError } from '../errors/agent-error.js';
-import { readEnvelope } from '../formats/notary1/reader.js';
 import type { Collection } from './collection.js';
 import type { Draft, PublishedState } from './draft.js';
 import { PassingMemory, type TrustMemory } from './memory.js';
@@ -11,6 +10,7 @@ import type { PendingDocument } from './publication.js';
 import { FIRST_USE } from './root-chain.js';
 import { storedInBetween } from './skipped-versions.js';
 import { isShown, publishedVersion } from './standing.js';
+import { LAST_VERSION, versionIn } from './stored-version.js';
 import { updateCollection } from './update.js';
 
 /** How the repository is read before and after. */
@@ -76,7 +76,8 @@ export class RepositoryView {
     const known = this.#forgotten.get(role);
     if (known !== undefined) return known;
     const file = await this.#source.fetch(role);
-    const version = file === undefined ? 0 : readEnvelope(file, 'targets').document.version;
+    // What cannot be told cannot be followed either.
+    const version = file === undefined ? 0 : (versionIn(file) ?? LAST_VERSION);
     this.#forgotten.set(role, version);
     return version;
   }

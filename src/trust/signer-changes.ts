@@ -10,6 +10,7 @@ import { Draft } from './draft.js';
 import type { PlanInput } from './publisher.js';
 import { RELEASES } from '../formats/notary1/role-name.js';
 import { isWithinReach, signerRole } from './reach.js';
+import { rebuildReleases, releasesFault, type Agrees } from './releases-rebuild.js';
 import type { RoleKey } from './role-signer.js';
 
 export interface NewSigner {
@@ -24,7 +25,7 @@ export interface NewSigner {
 /**
  * Adds a signer, or keys to one.
  * @param owner the owner's leaf for `targets/releases`
- * @throws AgentError `notary.missing`, `usage.invalid`
+ * @throws AgentError `notary.missing`, `usage.invalid`, `notary.rebuild` where `targets/releases` has to be made anew first
  */
 export function planSignerAdd({ base, keys }: PlanInput, signer: NewSigner, owner: RoleKey): Draft {
   if (base === undefined) throw new AgentError('notary.missing');
@@ -35,15 +36,25 @@ export function planSignerAdd({ base, keys }: PlanInput, signer: NewSigner, owne
     const named = withMembers(document, role, [...signer.keys, ...foreign]);
     return withMembers(named, RELEASES, [owner.key, ...signer.releaseKeys]);
   });
+  requireSoundReleases(draft);
   gatherReleases(draft, [...keys, owner]);
   return draft;
 }
 
+export interface LeavingSigner {
+  /** `alice` */
+  readonly name: string;
+  /** The owner's leaf for `targets/releases`. */
+  readonly owner: RoleKey;
+  /** Whether what the signer has broken in `targets/releases` may be made anew. */
+  readonly agrees: Agrees;
+}
+
 /**
  * Removes a signer: the role, its keys in `targets/releases`, and the signature that those keys may have left there.
- * @throws AgentError `notary.missing`, `notary.role`
+ * @throws AgentError `notary.missing`, `notary.role`, `notary.rebuild`
  */
-export function planSignerRemove({ base, keys }: PlanInput, name: string, owner: RoleKey): Draft {
+export function planSignerRemove({ base, keys }: PlanInput, { name, owner, agrees }: LeavingSigner): Draft {
   if (base === undefined) throw new AgentError('notary.missing');
   const draft = new Draft(base);
   const role = signerRole(name);
@@ -58,9 +69,22 @@ export function planSignerRemove({ base, keys }: PlanInput, name: string, owner:
     return draft.hasRole(RELEASES) ? withMembers(without, RELEASES, [owner.key]) : without;
   });
   draft.drop(role);
+  rebuildReleases(draft, agrees);
   if (draft.hasRole(RELEASES)) gatherReleases(draft, [...keys, owner]);
   noteStillReleased(draft, name, [...approved.keys()]);
   return draft;
+}
+
+/** Taking somebody in is not the moment to give up what stands there. */
+function requireSoundReleases(draft: Draft): void {
+  const fault = releasesFault(draft);
+  if (fault === undefined) return;
+  const repository = draft.base?.repository ?? 'REPOSITORY';
+  throw new AgentError('notary.rebuild', {
+    message: `${RELEASES} ${fault}: nobody can be taken in before that is put right`,
+    hint: `see what would become of it: touchstone trust heal ${repository}`,
+    details: { repository, role: RELEASES },
+  });
 }
 
 /** Signs `targets/releases` anew with everything that is released, and leaves nothing of it in `targets`. */
@@ -68,9 +92,6 @@ function gatherReleases(draft: Draft, keys: readonly RoleKey[]): void {
   if (!isWithinReach(draft, RELEASES, keys)) {
     throw new AgentError('notary.keys', { message: `${RELEASES}: more than one of its keys has to sign` });
   }
-  const doubtful = draft.underSigned(RELEASES);
-  if (doubtful !== undefined)
-    draft.note(`${RELEASES} was not signed by enough of its keys; what stood in it is dropped`);
   const inTargets = draft.targetsOf('targets')?.targets ?? new Map<string, never>();
   draft.edit(RELEASES, (document) => ({
     ...document,

@@ -1,5 +1,6 @@
 /** Where a publish stands, by what readers see. Pure. */
 import { createHash } from 'node:crypto';
+import type { DelegationFault } from './collection.js';
 import type { PublishedState } from './draft.js';
 import { documentHash, type PendingDocument } from './publication.js';
 import type { PublishedVersion } from './role-signer.js';
@@ -34,8 +35,12 @@ export function isShown(documents: readonly PendingDocument[], state: PublishedS
 /** Version of a role that readers get; 0 when there is none. */
 export function publishedVersion(state: PublishedState | undefined, role: string): number {
   const fault = state?.faults.get(role);
-  const atFault = fault !== undefined && 'signed' in fault ? fault.signed.document.version : 0;
-  return currentOf(state, role)?.version ?? atFault;
+  return currentOf(state, role)?.version ?? versionAtFault(fault);
+}
+
+function versionAtFault(fault: DelegationFault | undefined): number {
+  if (fault === undefined || fault.problem === 'not-published') return 0;
+  return 'signed' in fault ? fault.signed.document.version : (fault.version ?? 0);
 }
 
 /** What the agent is told of a document. */

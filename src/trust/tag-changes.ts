@@ -8,6 +8,7 @@ import { Draft } from './draft.js';
 import type { PlanInput } from './publisher.js';
 import { RELEASES } from '../formats/notary1/role-name.js';
 import { isWithinReach, signerRole } from './reach.js';
+import { isSameImage } from './releases-rebuild.js';
 
 /** One tag and what it is to be. */
 export interface TagChange {
@@ -54,11 +55,6 @@ export function tagsOf({ base }: PlanInput, { signer, roles }: TagOptions): read
   return [...new Set(looked.flatMap((role) => [...(draft.targetsOf(role)?.targets.keys() ?? [])]))].sort();
 }
 
-/** Whether two targets are the same image; what else was noted beside it does not matter. */
-function isSameImage(one: Target | undefined, other: Target | undefined): boolean {
-  return one?.hashes.sha256 === other?.hashes.sha256 && one?.length === other?.length;
-}
-
 function rolesToSign(draft: Draft, { target }: TagChange, options: TagOptions): readonly string[] {
   if (options.roles !== undefined) return options.roles;
   const delegations = draft.targetsOf('targets')?.delegations.roles ?? [];
@@ -79,7 +75,7 @@ function requireUsable(draft: Draft, role: string): void {
   if (draft.isUnreadable(role)) {
     throw new AgentError('notary.document', {
       message: `${role}: what its signers have published cannot be read, and signing it anew would lose every tag in it`,
-      hint: `remove who published it: touchstone trust signer remove NAME ${draft.base?.repository ?? ''}`,
+      hint: `remove who published it: touchstone trust signer remove ${draft.base?.repository ?? 'REPOSITORY'} NAME`,
       details: { role },
     });
   }
@@ -107,24 +103,25 @@ function withTag(document: TargetsDocument, { name, target }: TagChange): Target
 
 /** The roles that everybody pulls from follow; `targets` gives up what `targets/releases` has. */
 function movePulled(draft: Draft, change: TagChange, keys: PlanInput['keys'], options: TagOptions): void {
+  const releasing = draft.hasRole(RELEASES) ? RELEASES : 'targets';
   for (const role of PULLED) {
     if (!draft.hasRole(role)) continue;
     requireUsable(draft, role);
     const held = draft.targetsOf(role)?.targets.get(change.name);
-    const isReleasing = role === RELEASES && change.target !== undefined;
+    const isReleasing = role === releasing && change.target !== undefined;
     if (held === undefined && !isReleasing) continue;
     if (change.target !== undefined && isSameImage(held, change.target)) continue;
     if (isWithinReach(draft, role, keys))
       draft.edit(role, (document) => withTag(document, followed(draft, role, change)));
-    else if (held === undefined) noteUnreleased(draft, change);
+    else if (held === undefined) noteUnreleased(draft, change, releasing);
     else if (options.leave.includes(role)) draft.note(`${role} keeps the old ${change.name}`);
     else throw leftBehind(role, change);
   }
 }
 
-function noteUnreleased(draft: Draft, { name, target }: TagChange): void {
+function noteUnreleased(draft: Draft, { name, target }: TagChange, role: string): void {
   if (isSameImage(draft.targetsOf('targets')?.targets.get(name), target)) return;
-  draft.note(`${name} is approved, and not released: no key of ${RELEASES} is within reach`);
+  draft.note(`${name} is approved, and not released: no key of ${role} is within reach`);
 }
 
 /** Two places for one tag are one too many: the next signer might reach only one of them. */

@@ -23,6 +23,7 @@ import {
 } from './file-check.js';
 import type { SeenFile } from './memory.js';
 import { MAX_METADATA_BYTES, type MetadataSource } from './metadata-source.js';
+import { LAST_VERSION, versionIn } from './stored-version.js';
 
 export interface WalkCircumstances {
   readonly seen: ReadonlyMap<string, SeenFile>;
@@ -157,16 +158,15 @@ class Walk {
       return undefined;
     }
     const signed = await this.#readDelegation(name, meta);
-    if (signed === undefined) {
-      this.#leaveOut(name, { problem: 'unreadable' });
-      return undefined;
-    }
+    if (signed === undefined) return undefined;
     const count = signersOf(signed.signedBytes, signed.signatures, role.keyids, keys).length;
     if (count < role.threshold) {
       this.#leaveOut(name, { problem: 'under-signed', signed });
       return undefined;
     }
     this.#remember(name, signed, role);
+    if (signed.document.version >= LAST_VERSION)
+      this.#warnings.push(`${name} has the highest version there is: nothing can be signed in it any more`);
     if (isExpired(signed.document, this.#now.nowMs)) {
       if (!this.#now.tolerateExpired) {
         this.#leaveOut(name, { problem: 'expired', signed });
@@ -179,19 +179,25 @@ class Walk {
   }
 
   /**
-   * Undefined for the listed file when it is no metadata, or too much of it: whoever holds a key of one delegation could otherwise end
+   * Undefined, and left out, for the listed file when it is no metadata, or too much of it: whoever holds a key of one delegation could otherwise end
    * all reading of the repository. A file that is not the listed one is an error, since anybody on the way could do that.
    */
   async #readDelegation(name: string, meta: FileMeta): Promise<SignedTargets | undefined> {
     this.#branchBytes += meta.length;
-    if (this.#branchBytes > MAX_BRANCH_BYTES) return undefined;
+    if (this.#branchBytes > MAX_BRANCH_BYTES) return this.#unreadable(name, undefined);
     const file = await this.#listed(name, meta);
     try {
       return readEnvelope(file, 'targets');
     } catch (cause) {
-      if (cause instanceof AgentError && cause.code === 'notary.document') return undefined;
+      if (cause instanceof AgentError && cause.code === 'notary.document')
+        return this.#unreadable(name, versionIn(file));
       throw cause;
     }
+  }
+
+  #unreadable(name: string, version: number | undefined): SignedTargets | undefined {
+    this.#leaveOut(name, { problem: 'unreadable', version });
+    return undefined;
   }
 
   #leaveOut(name: string, fault: LeftOut): void {

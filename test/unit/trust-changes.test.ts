@@ -191,7 +191,10 @@ describe('a signer', () => {
       .delegate(RELEASES, [alice, bob]);
     made.sign(RELEASES, 'v1', 'a').sign('targets/bob', 'v1', 'a').publish();
     const owner = keyFor(RELEASES, SoftwareSigner.make());
-    const draft = planSignerRemove({ base: await read(made), keys: keysOf(made, 'targets') }, 'bob', owner);
+    const draft = planSignerRemove(
+      { base: await read(made), keys: keysOf(made, 'targets') },
+      { name: 'bob', owner, agrees: () => false },
+    );
     expect(draft.hasRole('targets/bob')).toBe(false);
     expect([...draft.membersOf(RELEASES).keyids].sort()).toEqual([alice.id, owner.canonicalId].sort());
     expect(draft.changedTargets.has(RELEASES)).toBe(true);
@@ -262,7 +265,7 @@ describe('documents', () => {
     const base = await read(made);
     const next = SoftwareSigner.make().certified(REPOSITORY);
     const keys = [...keysOf(made, 'root'), { ...keyFor('root', next), name: `${REPOSITORY}#root:1` }];
-    const draft = planHeal({ base, keys }, 0);
+    const draft = planHeal({ base, keys }, { untilMs: 0, agrees: () => false });
     draft.setRoot(withRole(draft.root, 'root', { keys: [next.key], threshold: 1 }));
     const [root] = pendingDocuments(draft, facts(keys));
     expect(root?.version).toBe(base.root.document.version + 1);

@@ -30,7 +30,7 @@ function shared(): MadeRepository {
 }
 
 function expectOthersRead(view: Collection): void {
-  expect(view.faults.get('targets/mallory')).toEqual({ problem: 'unreadable' });
+  expect(view.faults.get('targets/mallory')).toMatchObject({ problem: 'unreadable' });
   expect(view.warnings.join()).toContain('targets/mallory is left out');
   expect(signedTags(view).map(({ tag, approvals }) => [tag, ...approvals.map(({ role }) => role)])).toEqual([
     ['v1', 'targets/alice'],

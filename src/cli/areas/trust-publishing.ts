@@ -26,6 +26,11 @@ const REGISTRY_CA: OptionSpec = {
   flags: '--registry-ca <file>',
   summary: 'PEM file with the authority of the registry',
 };
+const CONFIRM: OptionSpec = {
+  flags: '--confirm <repository>',
+  summary:
+    'the name once more: targets/releases is made anew where it is broken, and what nobody vouches for is lost',
+};
 const ROOT_KEY: OptionSpec = {
   flags: '--root-key <name>',
   summary: 'root key (default: REPOSITORY#root); may be repeated',
@@ -103,6 +108,7 @@ export const TRUST_PUBLISHING_COMMANDS: readonly CommandSpec[] = [
     options: [
       { flags: '--within <days>', summary: 'also what expires within so many days' },
       AS,
+      CONFIRM,
       DAYS,
       ...TRUST_OPTION_SPECS,
     ],
@@ -191,7 +197,7 @@ export const TRUST_PUBLISHING_COMMANDS: readonly CommandSpec[] = [
     path: ['trust', 'signer', 'remove'],
     summary: 'let a signer go: role, keys, and the signature left on releases',
     arguments: [REPOSITORY, SIGNER],
-    options: [DAYS, ...TRUST_OPTION_SPECS],
+    options: [CONFIRM, DAYS, ...TRUST_OPTION_SPECS],
     examples: ['touchstone trust signer remove registry.example/acme/app bob'],
     load: async () => (await import('../commands/trust-signer-remove.js')).trustSignerRemove,
   },

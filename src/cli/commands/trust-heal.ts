@@ -4,6 +4,7 @@ import { parseTrustReference } from '../../trust/repository-name.js';
 import { signerRole } from '../../trust/reach.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
+import { isRebuildConfirmed } from '../trust-rebuild.js';
 import { publishedResult, signerName, withPublisher } from '../trust-publishing.js';
 
 const MAX_DAYS = 10_950;
@@ -14,9 +15,14 @@ export async function trustHeal(context: CliContext, { options, args }: Invocati
   const within = options.integer('within', { min: 0, max: MAX_DAYS }) ?? 0;
   const signer = signerName(context, options);
   const roles = signer === undefined ? [] : [signerRole(signer)];
+  const isConfirmed = isRebuildConfirmed(options, repository);
   const needs = { roles, tolerateExpired: true };
   return withPublisher(context, options, repository, needs, async (session) => {
-    const plan = healPlan(session, daysFromNow(within, Date.now()), session.certificateDays);
+    const plan = healPlan(
+      session,
+      { untilMs: daysFromNow(within, Date.now()), agrees: () => isConfirmed },
+      session.certificateDays,
+    );
     const published = await session.publisher.publish('heal', plan);
     return publishedResult(context, published, `${repository} is renewed`);
   });

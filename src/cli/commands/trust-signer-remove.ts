@@ -5,6 +5,7 @@ import { parseTrustReference } from '../../trust/repository-name.js';
 import { planSignerRemove } from '../../trust/signer-changes.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
+import { publishRebuilding } from '../trust-rebuild.js';
 import { publishedResult, withPublisher } from '../trust-publishing.js';
 
 /** Lets a signer go: role, keys and release rights; what they released is signed by the owner. */
@@ -16,8 +17,8 @@ export async function trustSignerRemove(
   const { repository } = parseTrustReference(reference);
   return withPublisher(context, options, repository, {}, async ({ signer, publisher }) => {
     const owner = await signer.derive(formatKeyName({ repository, role: RELEASES }));
-    const published = await publisher.publish(`remove signer ${name}`, (input) =>
-      planSignerRemove(input, name, owner),
+    const published = await publishRebuilding(options, repository, (agrees) =>
+      publisher.publish(`remove signer ${name}`, (input) => planSignerRemove(input, { name, owner, agrees })),
     );
     return publishedResult(context, published, `${name} no longer signs for ${repository}`, { signer: name });
   });
