@@ -6,6 +6,7 @@ import { AgentError } from '../errors/agent-error.js';
 import { describe } from '../formats/describe.js';
 import { coversRepository } from '../formats/notary1/root-certificate.js';
 import type { Statement } from '../formats/statement.js';
+import { TUF_ROOT_KIND } from '../formats/tuf/statement.js';
 import { ROOT_ROLE } from '../keys/roles.js';
 import type { SignRequest } from '../protocol/methods.js';
 import type { KeyBook, SigningKey } from './key-book.js';
@@ -51,7 +52,9 @@ export function admit(parts: AdmissionParts, peer: Peer, request: SignRequest, n
 /** A repository inside the bytes is the key's. One root key serves many repositories, so what it signs has to name one. */
 function requireRepository({ record, name }: SigningKey, { repository, kind }: Statement): void {
   const isRoot = record.role === ROOT_ROLE;
-  if (repository === undefined ? !isRoot : repository === record.repository) return;
+  // A root of TUF names none, so only a root key that was made for this one repository signs it.
+  const isOwnTufRoot = kind === TUF_ROOT_KIND && record.usage === 'sign';
+  if (repository === undefined ? !isRoot || isOwnTufRoot : repository === record.repository) return;
   if (isRoot && repository !== undefined && coversRepository(repository, record.repository)) return;
   const named = repository === undefined ? 'no repository' : printable(repository, 80);
   throw new AgentError('statement.repository', {

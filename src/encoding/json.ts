@@ -15,6 +15,9 @@ const ESCAPE = /\\/;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
+const DOT = 0x2e;
+const SMALL_E = 0x65;
+const CAPITAL_E = 0x45;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
@@ -23,15 +26,20 @@ const CLOSE_BRACKET = 0x5d;
 /** Above this many keys in one object, a set is faster than comparing. */
 const LINEAR_KEYS = 16;
 
+/** Numbers with a point or an exponent are other values, or none, to other readers: documents that are signed hold `integers` alone. */
+export type JsonNumbers = 'any' | 'integers';
+
 /**
  * Parses JSON text or bytes.
  * @param what the document, named in errors together with line and column.
+ * @param numbers what is taken inside an object or a list
  * @throws AgentError `code` (default `usage.invalid`); details hold `line` and `column`, counted from 1.
  */
 export function parseJsonStrict(
   source: string | Buffer,
   what: string,
   code: ErrorCode = 'usage.invalid',
+  numbers: JsonNumbers = 'any',
 ): unknown {
   if (typeof source !== 'string' && !isUtf8(source)) {
     throw new AgentError(code, { message: `${what}: not UTF-8` });
@@ -44,7 +52,7 @@ export function parseJsonStrict(
     // The parser's own message quotes the text, which may be a payload.
     throw failure({ text, offset: syntaxErrorOffset(text), what, code }, 'not JSON');
   }
-  if (typeof value === 'object' && value !== null) checkKeys(text, what, code);
+  if (typeof value === 'object' && value !== null) checkKeys(text, what, code, numbers);
   return value;
 }
 
@@ -56,7 +64,7 @@ interface Place {
 }
 
 /** One pass over text that is known to be JSON: about 1 us for a request of 300 bytes. */
-function checkKeys(text: string, what: string, code: ErrorCode): void {
+function checkKeys(text: string, what: string, code: ErrorCode, numbers: JsonNumbers): void {
   const hasEscapes = ESCAPE.test(text);
   const open: KeySet[] = [];
   let offset = 0;
@@ -75,9 +83,18 @@ function checkKeys(text: string, what: string, code: ErrorCode): void {
       open.push(new KeySet());
     } else if (unit === CLOSE_BRACE || unit === CLOSE_BRACKET) {
       open.pop();
+    } else if (numbers === 'integers' && isFraction(text, offset)) {
+      throw failure({ text, offset, what, code }, 'a number that is not written as an integer');
     }
     offset += 1;
   }
+}
+
+/** Outside of strings only numbers have a point, and only in numbers an E follows a digit. */
+function isFraction(text: string, offset: number): boolean {
+  const unit = text.charCodeAt(offset);
+  if (unit === DOT) return true;
+  return (unit === SMALL_E || unit === CAPITAL_E) && /\d/.test(text.charAt(offset - 1));
 }
 
 interface StringSpan {

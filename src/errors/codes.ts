@@ -216,6 +216,13 @@ export const ERROR_TABLE = {
   'notary.exhausted': row('the role has no higher version left', 'the role has to go; see docs/integrations/docker-content-trust.md', 'never', 1, -32233),
   'notary.overwritten': row('the publish of somebody else was overwritten', 'look at what is signed with "touchstone trust inspect REPOSITORY", and have what is missing signed again', 'after-user-action', 1, -32229),
 
+  // tuf: metadata of The Update Framework
+  'tuf.document': row('the metadata is not valid', 'ask the publisher to sign it again; docs/spec/tuf-profile.md says what is taken', 'never', 6, -32280),
+  'tuf.key': row('the key cannot be used in TUF metadata', 'use an ECDSA P-256, Ed25519 or RSA key; see "touchstone key list"', 'never', 2, -32281),
+  'tuf.threshold': row('not enough of the keys that it takes have signed', 'let the keyholders who are missing sign it', 'after-user-action', 6, -32282),
+  'tuf.version': row('the version does not follow the one before', 'bring every root in between, oldest first', 'after-user-action', 6, -32283),
+  'tuf.expired': row('the metadata has expired', 'its publisher has to sign a next version', 'after-user-action', 6, -32284),
+
   // gateway: long-running programs between other tools and the agent
   'gateway.tls': row('the TLS files of the gateway cannot be used', 'give PEM files with --tls-cert, --tls-key and --client-ca', 'after-user-action', 2, -32230),
   'gateway.listen': row('the gateway could not listen', 'choose another address with --listen, or stop the program that has it', 'after-user-action', 1, -32231),

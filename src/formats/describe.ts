@@ -22,6 +22,7 @@ import { describeNotation, NOTATION_KIND } from './notation.js';
 import { describeSshsig } from './sshsig.js';
 import { describeUserauth, USERAUTH_KIND } from './ssh-userauth.js';
 import type { Kind, Statement } from './statement.js';
+import { describeTuf, isTufKind, tufKindOf } from './tuf/statement.js';
 import { unrecognised } from './unrecognised.js';
 import { describeTbs, TBS_KIND } from './x509-tbs.js';
 
@@ -51,7 +52,7 @@ export function kindOf(bytes: Buffer): Kind | undefined {
 type Reader = (bytes: Buffer) => Statement;
 
 const KNOWN_KINDS =
-  'oci.simple-signing, dsse:TYPE, sshsig:NAMESPACE, ssh.userauth, notation.payload, x509.tbs, notary.ROLE and digest';
+  'oci.simple-signing, dsse:TYPE, sshsig:NAMESPACE, ssh.userauth, notation.payload, x509.tbs, notary.ROLE, tuf.ROLE and digest';
 
 function readerOf(kind: Kind): Reader {
   if (kind === 'oci.simple-signing') return describeSimpleSigning;
@@ -61,6 +62,7 @@ function readerOf(kind: Kind): Reader {
   if (kind === NOTATION_KIND) return describeNotation;
   if (kind === TBS_KIND) return describeTbs;
   if (isNotaryKind(kind)) return (bytes) => describeNotary(kind, bytes);
+  if (isTufKind(kind)) return (bytes) => describeTuf(kind, bytes);
   if (kind === 'digest') return describeDigest;
   const shown = /^[\x21-\x7e]{1,64}$/.test(kind) ? kind : 'this kind';
   throw new AgentError('statement.unrecognised', {
@@ -77,6 +79,8 @@ function readerByPrefix(bytes: Buffer): Reader | undefined {
   if (isX509Tbs(bytes)) return describeTbs;
   const notaryKind = notaryKindOf(bytes);
   if (notaryKind !== undefined) return (whole) => describeNotary(notaryKind, whole);
+  const tufKind = tufKindOf(bytes);
+  if (tufKind !== undefined) return (whole) => describeTuf(tufKind, whole);
   return isDigestLength(bytes) ? describeDigest : undefined;
 }
 

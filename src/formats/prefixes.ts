@@ -13,19 +13,23 @@ export const SSHSIG_PREFIX = Buffer.from('SSHSIG', 'latin1');
 /** The JWS signing input of a Notation signature by ES256: base64url of `{"alg":"ES256",`, fifteen bytes. */
 export const NOTATION_PREFIX = Buffer.from('eyJhbGciOiJFUzI1NiIs', 'latin1');
 /**
- * Repository metadata of Notary: canonical JSON sorts its keys, so `_type` comes first. Targets and delegations are the same
- * documents: what tells these two kinds apart is the role of the key (docs/decisions/0011).
+ * Repository metadata of Notary, and in lower case of TUF: canonical JSON sorts its keys, so `_type` comes first. Targets and delegations
+ * of Notary are the same documents: what tells these two kinds apart is the role of the key (docs/decisions/0011).
  */
 const NOTARY_TARGETS_PREFIX = Buffer.from('{"_type":"Targets",', 'latin1');
-const NOTARY_PREFIXES: ReadonlyMap<string, Buffer> = new Map([
+const METADATA_PREFIXES: ReadonlyMap<string, Buffer> = new Map([
   ['notary.root', Buffer.from('{"_type":"Root",', 'latin1')],
   ['notary.targets', NOTARY_TARGETS_PREFIX],
   ['notary.delegation', NOTARY_TARGETS_PREFIX],
   ['notary.snapshot', Buffer.from('{"_type":"Snapshot",', 'latin1')],
   ['notary.timestamp', Buffer.from('{"_type":"Timestamp",', 'latin1')],
+  ['tuf.root', Buffer.from('{"_type":"root",', 'latin1')],
+  ['tuf.targets', Buffer.from('{"_type":"targets",', 'latin1')],
+  ['tuf.snapshot', Buffer.from('{"_type":"snapshot",', 'latin1')],
+  ['tuf.timestamp', Buffer.from('{"_type":"timestamp",', 'latin1')],
 ]);
 /** What all of them begin with: cheaper to look for than each of them. */
-const NOTARY_START = Buffer.from('{"_type":"', 'latin1');
+const METADATA_START = Buffer.from('{"_type":"', 'latin1');
 
 /** A TBSCertificate: a SEQUENCE with a length of two bytes, whose first element says version 3. */
 const TBS_SEQUENCE = Buffer.from('3082', 'hex');
@@ -70,7 +74,7 @@ export function hasTypedPrefix(bytes: Uint8Array): boolean {
     startsWith(bytes, DSSE_PREFIX) ||
     startsWith(bytes, SSHSIG_PREFIX) ||
     startsWith(bytes, NOTATION_PREFIX) ||
-    startsWith(bytes, NOTARY_START) ||
+    startsWith(bytes, METADATA_START) ||
     isX509Tbs(bytes) ||
     isUserauth(bytes)
   );
@@ -105,8 +109,8 @@ function prefixOf(kind: string): Buffer | undefined {
   if (kind.length > MAX_KIND_LENGTH) return undefined;
   if (kind === 'oci.simple-signing') return SIMPLE_SIGNING_PREFIX;
   if (kind === 'notation.payload') return NOTATION_PREFIX;
-  const notary = NOTARY_PREFIXES.get(kind);
-  if (notary !== undefined) return notary;
+  const metadata = METADATA_PREFIXES.get(kind);
+  if (metadata !== undefined) return metadata;
   if (kind.startsWith('dsse:') && kind.length > 5) {
     const type = Buffer.from(kind.slice(5), 'utf8');
     return Buffer.concat([

@@ -19,6 +19,10 @@ const KNOWN_KINDS: readonly string[] = [
   'notary.delegation',
   'notary.snapshot',
   'notary.timestamp',
+  'tuf.root',
+  'tuf.targets',
+  'tuf.snapshot',
+  'tuf.timestamp',
 ];
 const KNOWN_FAMILIES: readonly string[] = ['dsse:', 'sshsig:'];
 

@@ -4,6 +4,7 @@ import { SshWriter } from '../../src/encoding/ssh-wire.js';
 import { buildNotationPayload } from '../../src/formats/notation.js';
 import { buildSimpleSigning } from '../../src/formats/simple-signing.js';
 import { buildSignedData } from '../../src/formats/sshsig.js';
+import { tufCanonical } from '../../src/formats/tuf/canonical.js';
 import { buildTbs, type CertificateFields } from '../../src/formats/x509-tbs.js';
 
 /** The P-256 generator as a public key. */
@@ -61,6 +62,14 @@ export function tbsBytes(profile: 'authority' | 'leaf', changes: Partial<Certifi
   });
 }
 
+const TUF_ROLE = { keyids: [], threshold: 1 };
+const TUF_ROLES = { root: TUF_ROLE, targets: TUF_ROLE, snapshot: TUF_ROLE, timestamp: TUF_ROLE };
+
+function tufBytes(type: string, fields: object): Buffer {
+  const common = { _type: type, spec_version: '1.0.31', version: 1, expires: '2031-01-02T03:04:05Z' };
+  return tufCanonical({ ...common, ...fields }, 'test');
+}
+
 /** [kind, bytes] of each kind this release knows. */
 export function signableBytes(): readonly (readonly [kind: string, bytes: Buffer])[] {
   return [
@@ -83,6 +92,10 @@ export function signableBytes(): readonly (readonly [kind: string, bytes: Buffer
         new Date('2026-01-02T03:04:05Z'),
       ),
     ],
+    ['tuf.root', tufBytes('root', { consistent_snapshot: true, keys: {}, roles: TUF_ROLES })],
+    ['tuf.targets', tufBytes('targets', { targets: {} })],
+    ['tuf.snapshot', tufBytes('snapshot', { meta: { 'targets.json': { version: 1 } } })],
+    ['tuf.timestamp', tufBytes('timestamp', { meta: { 'snapshot.json': { version: 1 } } })],
     ['x509.tbs', tbsBytes('leaf')],
     ['x509.tbs', tbsBytes('authority')],
     ['digest', Buffer.alloc(32, 0xa5)],
