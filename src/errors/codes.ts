@@ -164,6 +164,8 @@ export const ERROR_TABLE = {
   'token.touch-timeout': row('the key was not touched in time', 'run the command again and touch the key when it blinks', 'later', 7, -32165),
   'token.slot-mode': row('the OTP slot is not set up as derivation needs it', 'program it with "touchstone token setup --otp"', 'after-user-action', 4, -32166),
   'token.not-permitted': row('this user may not open the device', 'allow it with a udev rule: see docs/tokens/yubikey-otp.md', 'after-user-action', 4, -32167),
+  'token.management-key': row('the management key of the card is not known', 'have it stored on the card: ykman piv access change-management-key --generate --protect', 'after-user-action', 4, -32173),
+  'token.attestation': row('the attestation of the card does not hold', 'do not use this card until you know why', 'never', 4, -32175),
 
   // prompt: a program that asks a person for a PIN
   'prompt.cancelled': row('the prompt for the PIN was cancelled', 'run the command again when you are ready', 'after-user-action', 3, -32250),

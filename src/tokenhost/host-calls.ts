@@ -3,7 +3,7 @@ import { AgentError } from '../errors/agent-error.js';
 import { DIGEST_BYTES, type Token } from '../token/token.js';
 import type { HostRequest } from './host-codec.js';
 import { HostParams, requireRawBytes, splitPins } from './host-params.js';
-import type { HostCalls, HostMethod } from './messages.js';
+import type { CardMethod, HostCalls, HostMethod } from './messages.js';
 
 const SCALAR_BYTES = 32;
 /** Longest derivation context is 444 bytes (docs/spec/derivation.md); a point has 65. */
@@ -15,13 +15,15 @@ export interface HostOutcome<R = unknown> {
   readonly raw?: Buffer;
 }
 
-type Handler<M extends HostMethod> = (
+type TokenMethod = Exclude<HostMethod, CardMethod>;
+
+type Handler<M extends TokenMethod> = (
   token: Token,
   params: HostParams,
   raw: Buffer,
 ) => HostOutcome<HostCalls[M]['result']>;
 
-const HANDLERS: { readonly [M in HostMethod]: Handler<M> } = {
+const HANDLERS: { readonly [M in TokenMethod]: Handler<M> } = {
   open: (token, params) => ({ result: token.open(params.text('module'), params.text('uri')) }),
   probe: (token, params) => ({ result: token.probe(params.isTrue('fresh')) }),
   initialise: (token, params, raw) => {
@@ -60,7 +62,14 @@ const HANDLERS: { readonly [M in HostMethod]: Handler<M> } = {
 
 /** Does what the request asks, or throws an AgentError. */
 export function performHostCall(token: Token, request: HostRequest): HostOutcome {
-  return HANDLERS[request.method](token, new HostParams(request.params), request.raw);
+  const { method } = request;
+  if (isCardMethod(method)) throw new AgentError('token.unsupported', { message: 'this token is no card' });
+  return HANDLERS[method](token, new HostParams(request.params), request.raw);
+}
+
+/** Whether only a card can do it. */
+export function isCardMethod(method: HostMethod): method is CardMethod {
+  return method.startsWith('card');
 }
 
 function requireData(raw: Buffer): Buffer {

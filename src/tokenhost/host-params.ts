@@ -7,6 +7,7 @@ import { decodeBase64 } from '../encoding/base64.js';
 import { isKeyAlgorithm, type KeyAlgorithm } from '../crypto/algorithms.js';
 import type { ObjectBackend } from '../keys/key-record.js';
 import type { KeyReference, SignMechanism } from '../token/token.js';
+import type { CardPolicies } from './messages.js';
 
 /** CKA_ID and CKA_LABEL have no limit of their own; these are ours. */
 const MAX_ID_BYTES = 64;
@@ -90,6 +91,14 @@ export class HostParams {
     if (value !== undefined && value !== 'program' && value !== 'adopt')
       throw invalid('enrol', 'not program or adopt');
     return value;
+  }
+
+  policies(): CardPolicies {
+    const { pin, touch } = this.#fields;
+    if (pin !== 'never' && pin !== 'once' && pin !== 'always') throw invalid('pin', 'not a PIN policy');
+    if (touch !== 'never' && touch !== 'always' && touch !== 'cached')
+      throw invalid('touch', 'not a touch policy');
+    return { pin, touch };
   }
 
   base64(name: string): Buffer {

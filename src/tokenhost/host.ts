@@ -10,7 +10,8 @@ import { PivToken } from '../token/yubikey-piv/piv-token.js';
 import type { PortFinder } from '../token/yubikey-otp/feature-port.js';
 import { hidPorts } from '../token/yubikey-otp/hid-port.js';
 import { sendFailure, sendOutcome } from './host-answer.js';
-import { performHostCall } from './host-calls.js';
+import { performCardCall } from './card-calls.js';
+import { isCardMethod, performHostCall } from './host-calls.js';
 import { HostFrameDecoder, parseHostRequest, type HostRequest } from './host-codec.js';
 import { opensOtpSlot } from './otp-calls.js';
 import { OtpDesk } from './otp-desk.js';
@@ -52,7 +53,10 @@ export function runTokenHost(
 
 function answer(token: Token, pipe: Pipe, request: HostRequest): void {
   try {
-    sendOutcome(pipe, request, performHostCall(token, request));
+    const { method } = request;
+    const isOfCard = token instanceof PivToken && isCardMethod(method);
+    const outcome = isOfCard ? performCardCall(token, method, request) : performHostCall(token, request);
+    sendOutcome(pipe, request, outcome);
   } catch (error) {
     sendFailure(pipe, request, error);
   }

@@ -10,6 +10,42 @@ import type { OtpSlotInfo, SignMechanism, TokenInfo, TokenKey } from '../token/t
 
 export type { OtpSlotInfo, SignMechanism };
 
+/** Policies of a key on a card. */
+export interface CardPolicies {
+  readonly pin: 'never' | 'once' | 'always';
+  readonly touch: 'never' | 'always' | 'cached';
+}
+
+/** PIN or PUK of a card. */
+interface CardReference {
+  readonly isFactory: boolean;
+  readonly triesLeft: number;
+}
+
+/** A card as a set-up finds it; what the firmware does not tell is left out. */
+export interface HostCardState {
+  readonly serial: string;
+  readonly firmware: string;
+  readonly pin?: CardReference | undefined;
+  readonly puk?: CardReference | undefined;
+  readonly management: {
+    readonly algorithm: string;
+    readonly isFactory?: boolean | undefined;
+    /** Whether it can be read with the PIN. */
+    readonly isStored: boolean;
+  };
+  /** Certificate of the key that attests, DER in base64. */
+  readonly device?: string | undefined;
+}
+
+/** One slot of a card. `certificate`: there is one, and the card shows no key behind it. */
+export interface HostCardSlot extends HostKeyInfo {
+  readonly content: 'empty' | 'certificate' | 'key';
+  readonly policies?: CardPolicies | undefined;
+  /** What the card says about a key that was made on it, DER in base64. */
+  readonly attestation?: string | undefined;
+}
+
 /** What a token says of itself. */
 export type HostTokenInfo = TokenInfo;
 
@@ -21,6 +57,12 @@ export interface SigningKeyParams {
   readonly id: string;
   readonly label: string;
   readonly algorithm?: KeyAlgorithm | undefined;
+}
+
+/** A slot of a card, as key records name it. */
+interface CardKeyParams {
+  readonly id: string;
+  readonly label: string;
 }
 
 /** One token behind a PKCS#11 module, which may be the PIV applet of a YubiKey, or one OTP slot of a YubiKey. */
@@ -92,9 +134,29 @@ export interface HostCalls {
     params: { id: string; label: string; publicPoint: string };
     result: HostKeyInfo;
   };
+  /** PIV only, as all that follow: what a set-up has to know. Sends nothing but questions. */
+  readonly cardState: { params: Record<string, never>; result: HostCardState };
+  readonly cardSlot: { params: CardKeyParams; result: HostCardSlot };
+  /** Begins a set-up: the card is held until `cardEnd`. Raw in: PIN; `isNew` changes the one of the factory to it. */
+  readonly cardBegin: { params: { readonly isNew: boolean }; result: Record<string, never> };
+  /** Changes a PUK of the factory. Raw in: the new one. */
+  readonly cardPuk: { params: Record<string, never>; result: Record<string, never> };
+  /** Proves the management key that is stored on the card; the one of the factory is replaced first. */
+  readonly cardManagement: { params: Record<string, never>; result: Record<string, never> };
+  /** Makes a P-256 key; what was in the slot is lost. */
+  readonly cardGenerate: { params: CardKeyParams & CardPolicies; result: HostCardSlot };
+  /** ECDSA over a 32-byte digest (raw in); raw out: r||s, 64 bytes. */
+  readonly cardSign: { params: CardKeyParams; result: Record<string, never> };
+  /** Raw in: a certificate, DER. */
+  readonly cardCertificate: { params: CardKeyParams; result: Record<string, never> };
+  /** Ends the set-up; the card forgets who was logged in. */
+  readonly cardEnd: { params: Record<string, never>; result: Record<string, never> };
 }
 
 export type HostMethod = keyof HostCalls;
+
+/** Methods of which only a card knows. */
+export type CardMethod = Extract<HostMethod, `card${string}`>;
 
 export const HOST_METHODS = [
   'open',
@@ -109,6 +171,15 @@ export const HOST_METHODS = [
   'signDigest',
   'importSigningKey',
   'signData',
+  'cardState',
+  'cardSlot',
+  'cardBegin',
+  'cardPuk',
+  'cardManagement',
+  'cardGenerate',
+  'cardSign',
+  'cardCertificate',
+  'cardEnd',
 ] as const satisfies readonly HostMethod[];
 
 /** Largest frame in bytes. */

@@ -33,6 +33,15 @@ export async function performOtpCall(token: OtpToken, request: HostRequest): Pro
     case 'signDigest':
     case 'signData':
     case 'importSigningKey':
+    case 'cardState':
+    case 'cardSlot':
+    case 'cardBegin':
+    case 'cardPuk':
+    case 'cardManagement':
+    case 'cardGenerate':
+    case 'cardSign':
+    case 'cardCertificate':
+    case 'cardEnd':
       throw new AgentError('token.unsupported', { message: 'an OTP slot derives, and can do nothing else' });
   }
 }

@@ -6,6 +6,7 @@ import { AgentError } from '../../errors/agent-error.js';
 
 export const INS = {
   verify: 0x20,
+  changeReference: 0x24,
   generate: 0x47,
   authenticate: 0x87,
   select: 0xa4,
@@ -74,7 +75,10 @@ export function transceive(exchange: Exchange, command: Command): Answer {
     answer = parseAnswer(exchange(Buffer.of(0, INS.getResponse, 0, 0, LE_MAX)));
     pieces.push(answer.data);
   }
-  return { data: Buffer.concat(pieces), statusWord: answer.statusWord };
+  const data = Buffer.concat(pieces);
+  // It may hold a management key, whose reader overwrites what it gets.
+  for (const piece of pieces) piece.fill(0);
+  return { data, statusWord: answer.statusWord };
 }
 
 /** Data and status word. @throws AgentError `token.device` */

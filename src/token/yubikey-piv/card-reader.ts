@@ -1,5 +1,6 @@
 /** Cards in the readers of this computer: which are there, and work with one of them, which nobody can interrupt. */
 import { nativeShims, type PcscReader } from '../../platform/native-shims.js';
+import type { Exchange } from './apdu.js';
 import { isReset, pcscError } from './pcsc-errors.js';
 import { PivCard } from './piv-card.js';
 
@@ -28,6 +29,36 @@ export function withCard<T>(reader: string, work: (card: PivCard) => T): T {
     return once(reader, work);
   } catch (thrown) {
     throw pcscError('talking to the card', thrown);
+  }
+}
+
+/** A card that stays in one transaction until it is closed: no other program comes in between. */
+export interface HeldCard {
+  readonly exchange: Exchange;
+  /** Ends the transaction, and whatever was proved in it. Safe to call more than once. */
+  readonly close: () => void;
+}
+
+/** @throws AgentError as `withCard` */
+export function holdCard(reader: string): HeldCard {
+  const shims = nativeShims();
+  try {
+    const held = shims.pcscOpen(reader);
+    const exchange = (apdu: Buffer): Buffer => {
+      try {
+        return shims.pcscTransmit(held, apdu);
+      } catch (thrown) {
+        throw pcscError('talking to the card', thrown);
+      }
+    };
+    return {
+      exchange,
+      close: () => {
+        shims.pcscClose(held, true);
+      },
+    };
+  } catch (thrown) {
+    throw pcscError('opening the card', thrown);
   }
 }
 

@@ -5,9 +5,9 @@
 import { spkiFromRaw } from '../../crypto/public-key.js';
 import { AgentError } from '../../errors/agent-error.js';
 import { INS, SW_OK, transceive, type Answer, type Command, type Exchange } from './apdu.js';
-import { parseAttestation, spkiOf } from './attestation.js';
+import { parseAttestation, spkiOf } from '../../formats/piv-attestation.js';
 import { parseTlv, requireTlv, tlv } from './ber-tlv.js';
-import { policiesOf, type SlotPolicies } from './policies.js';
+import { policiesOf, type SlotPolicies } from '../../formats/piv-policies.js';
 import type { PivSlot } from './piv-slots.js';
 
 const PIV_AID = Buffer.from('a000000308', 'hex');
@@ -46,10 +46,10 @@ export interface SlotFacts {
 }
 
 export class PivCard {
-  readonly #exchange: Exchange;
+  readonly exchange: Exchange;
 
   constructor(exchange: Exchange) {
-    this.#exchange = exchange;
+    this.exchange = exchange;
   }
 
   /**
@@ -89,7 +89,8 @@ export class PivCard {
     if (metadata.statusWord === SW_OK) return slotFacts(parseTlv(metadata.data), slot);
     const attestation = this.#send({ ins: INS.attest, p1: slot.number });
     if (attestation.statusWord === SW_OK) {
-      return { ...parseAttestation(attestation.data), isImported: false };
+      const { spki, policies } = parseAttestation(attestation.data);
+      return { spki, policies, isImported: false };
     }
     const object = tlv(0x5c, Buffer.from(slot.certificate, 'hex'));
     const stored = this.#send({ ins: INS.getData, p1: OBJECT >> 8, p2: OBJECT & 0xff, data: object });
@@ -112,7 +113,7 @@ export class PivCard {
   }
 
   #send(command: Command): Answer {
-    return transceive(this.#exchange, command);
+    return transceive(this.exchange, command);
   }
 
   #ask(command: Command): Answer {

@@ -55,3 +55,8 @@ export function slotOf({ id, label }: KeyReference, use: PivSlot['use']): PivSlo
   if (slot.use === use) return slot;
   throw new AgentError('key.usage', { message: `key "${label}": this slot may only ${slot.use}` });
 }
+
+/** The slot that a key record names, whatever it is for. @throws AgentError `token.key-missing` */
+export function slotNamed(key: KeyReference): PivSlot {
+  return slotOf(key, key.id === ROOT_SLOT.key.id ? 'sign' : 'derive');
+}

@@ -6,12 +6,15 @@ import { AgentError } from '../../errors/agent-error.js';
 import type { KeyAlgorithm } from '../../crypto/algorithms.js';
 import type { ObjectBackend } from '../../keys/key-record.js';
 import { parseKeyUri } from '../../keys/key-uri.js';
+import type { Exchange } from './apdu.js';
 import type { KeyReference, SignMechanism, Token, TokenInfo, TokenKey } from '../token.js';
-import { withCard, resetCard } from './card-reader.js';
+import { holdCard, withCard, resetCard } from './card-reader.js';
+import { readCardState, readSlot, type CardState, type SlotContent } from './card-state.js';
 import { cardInfo, findCard, isStillThere, type FoundCard } from './find-card.js';
 import { requirePin } from './pin-form.js';
-import type { SlotFacts } from './piv-card.js';
-import { slotOf, type PivSlot } from './piv-slots.js';
+import { PivAdmin } from './piv-admin.js';
+import type { CardFacts, SlotFacts } from './piv-card.js';
+import { slotNamed, slotOf, type PivSlot } from './piv-slots.js';
 import { touchOutcome } from './touch-outcome.js';
 import { Ykcs11 } from './ykcs11.js';
 
@@ -21,6 +24,8 @@ export class PivToken implements Token {
   #module = '';
   #card: FoundCard | undefined;
   #driver: Ykcs11 | undefined;
+  /** While the card is being set up. */
+  #admin: PivAdmin | undefined;
 
   open(module: string, uri: string): TokenInfo {
     const { serial } = parseKeyUri(uri);
@@ -34,7 +39,9 @@ export class PivToken implements Token {
   /** The reader tells whether the card is there; it is asked itself only where `isFresh` says so and nobody is logged in. */
   probe(isFresh = false): TokenInfo {
     const card = this.#opened();
-    if (isStillThere(card) && (!isFresh || this.#driver !== undefined)) return cardInfo(card);
+    // Held by ourselves: a second look would wait for the first to end.
+    const isInUse = this.#driver !== undefined || this.#admin !== undefined;
+    if (isStillThere(card) && (!isFresh || isInUse)) return cardInfo(card);
     if (this.#driver !== undefined) throw removed(card);
     try {
       this.#card = findCard(card.serial);
@@ -68,7 +75,7 @@ export class PivToken implements Token {
   }
 
   generateSigningKey(): TokenKey {
-    throw unsupported('keys are made with ykman or yubico-piv-tool, and taken with --adopt');
+    throw unsupported('root and derivation key are made on it together, by a set-up of this one token');
   }
 
   generateDerivationKey(): TokenKey {
@@ -115,8 +122,49 @@ export class PivToken implements Token {
     throw unsupported('leaves are not put on it: its slots are for root and derivation key');
   }
 
+  /** What a set-up finds. */
+  state(): CardFacts & CardState {
+    return this.#inspect((exchange, facts) => ({ ...facts, ...readCardState(exchange) }));
+  }
+
+  content(slot: PivSlot): SlotContent {
+    return this.#inspect((exchange) => readSlot(exchange, slot));
+  }
+
+  /** @throws AgentError `token.key-missing` for a slot that is not used here */
+  slot(key: KeyReference): PivSlot {
+    return slotNamed(key);
+  }
+
+  /** Begins a set-up, with the card held from now on. @param isNew change the PIN of the factory to this one @throws AgentError `token.pin-…` */
+  begin(pin: Uint8Array, isNew: boolean): void {
+    const { reader, serial } = this.#opened();
+    this[Symbol.dispose]();
+    const admin = new PivAdmin(holdCard(reader), serial);
+    try {
+      admin.enterPin(pin, isNew);
+    } catch (error) {
+      admin[Symbol.dispose]();
+      throw error;
+    }
+    this.#admin = admin;
+  }
+
+  /** @throws AgentError `token.pin-needed` outside of a set-up */
+  get admin(): PivAdmin {
+    if (this.#admin === undefined) throw new AgentError('token.pin-needed');
+    return this.#admin;
+  }
+
+  /** Ends a set-up, and the login with it. */
+  end(): void {
+    this.#admin?.[Symbol.dispose]();
+    this.#admin = undefined;
+  }
+
   /** Ends the login on both sides: a card that stays logged in signs and derives for any program. */
   [Symbol.dispose](): void {
+    this.end();
     if (this.#driver === undefined) return;
     this.#driver[Symbol.dispose]();
     this.#driver = undefined;
@@ -130,6 +178,17 @@ export class PivToken implements Token {
       // Selecting may end a login, so it is done only where there is none.
       if (this.#driver === undefined && card.identify().serial !== serial) throw removed(this.#opened());
       return card.slot(slot);
+    });
+  }
+
+  #inspect<T>(look: (exchange: Exchange, facts: CardFacts) => T): T {
+    const opened = this.#opened();
+    // Selecting the applet may end a login.
+    if (this.#driver !== undefined || this.#admin !== undefined) throw new AgentError('token.busy');
+    return withCard(opened.reader, (card) => {
+      const facts = card.identify();
+      if (facts.serial !== opened.serial) throw removed(opened);
+      return look(card.exchange, facts);
     });
   }
 

@@ -9,7 +9,7 @@ import { driverValueOf } from '../pkcs11/rv.js';
 const UNTOUCHED: ReadonlySet<number | undefined> = new Set([CKR_FUNCTION_FAILED, CKR_USER_NOT_LOGGED_IN]);
 
 /** A card gives up after 15 s; one that lacks the PIN says so in milliseconds. */
-const WAITED_MS = 10_000;
+export const CARD_WAITED_MS = 10_000;
 
 /** Runs what may wait for a finger. @throws AgentError `token.touch-timeout`, and what `work` throws */
 export function touchOutcome<T>(work: () => T): T {
@@ -17,7 +17,7 @@ export function touchOutcome<T>(work: () => T): T {
   try {
     return work();
   } catch (cause) {
-    const isLate = performance.now() - startedAtMs >= WAITED_MS;
+    const isLate = performance.now() - startedAtMs >= CARD_WAITED_MS;
     if (!isLate || !UNTOUCHED.has(driverValueOf(cause))) throw cause;
     throw new AgentError('token.touch-timeout', { cause });
   }
