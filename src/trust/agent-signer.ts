@@ -97,8 +97,8 @@ function requireRoleKey(info: KeyInfo): RoleKey {
 }
 
 /** Readers take RSA from others; nothing of ours signs with it. */
-function toRoleKey({ name, publicKey, algorithm }: KeyInfo): RoleKey | undefined {
+function toRoleKey({ name, publicKey, algorithm, loaded }: KeyInfo): RoleKey | undefined {
   if (publicKey === undefined || algorithm.startsWith('rsa')) return undefined;
   const key = notaryKeyFromSpki(Buffer.from(publicKey, 'base64'));
-  return { name, role: parseKeyName(name).role, key, canonicalId: canonicalKeyId(key) };
+  return { name, role: parseKeyName(name).role, key, canonicalId: canonicalKeyId(key), isLocked: !loaded };
 }

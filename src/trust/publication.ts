@@ -153,7 +153,7 @@ function pendingOf(
   };
 }
 
-/** Every key within reach that the role takes. */
+/** Every key within reach that the role takes; those of tokens that are locked only where the threshold needs them. */
 function signaturesFor(
   role: string,
   members: RoleMembers,
@@ -163,14 +163,22 @@ function signaturesFor(
     const key = members.keys.get(keyid);
     const holder = key === undefined ? undefined : holderOf(role, key, held);
     if (key === undefined || holder === undefined) return [];
-    return [{ keyid, method: signatureMethod(key.keytype), key: holder.name }];
+    const signature = { keyid, method: signatureMethod(key.keytype), key: holder.name };
+    return [{ signature, isLocked: holder.isLocked === true }];
   });
-  const persons = new Set(found.map(({ key }) => key)).size;
-  if (persons >= members.threshold) return found;
+  const all = found.map(({ signature }) => signature);
+  const ready = found.filter(({ isLocked }) => !isLocked).map(({ signature }) => signature);
+  if (personsIn(ready) >= members.threshold) return ready;
+  const persons = personsIn(all);
+  if (persons >= members.threshold) return all;
   throw new AgentError('notary.keys', {
     message: `${role}: ${members.threshold} of its ${members.keyids.length} keys have to sign, ${persons} within reach`,
     details: { role, threshold: members.threshold, reach: persons, keys: members.keyids },
   });
+}
+
+function personsIn(signatures: readonly PendingSignature[]): number {
+  return new Set(signatures.map(({ key }) => key)).size;
 }
 
 /** The key within reach that is this one, whatever certificate it is wrapped in. */

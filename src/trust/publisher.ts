@@ -11,6 +11,7 @@ import { canonicalKeyId } from '../formats/notary1/key.js';
 import { readSignedBytes } from '../formats/notary1/reader.js';
 import { Draft, type PublishedState } from './draft.js';
 import type { Journal, PendingPublish } from './journal.js';
+import { requireUnlocked } from './locked-keys.js';
 import {
   pendingDocuments,
   pendingSnapshot,
@@ -111,6 +112,7 @@ export class Publisher {
     for (const [role, version] of await this.#view.storedVersions(draft)) this.#noteVersion(role, version);
     const facts = await this.#facts(held);
     const documents = pendingDocuments(draft, facts);
+    requireUnlocked(documents, held);
     const isOurs = isOwnSnapshot(draft, held);
     await this.#waitForOthers(draft, [...documents.map(({ role }) => role), ...(isOurs ? ['snapshot'] : [])]);
     const pending: PendingPublish = {
@@ -232,6 +234,7 @@ export class Publisher {
     const standing = standingOf(pending.documents, base, pending.replaces);
     if (standing === 'unpublished') {
       try {
+        requireUnlocked(pending.documents, await signer.keysOf(server.repository));
         return { words, versions: await this.#finish(pending, snapshotView(pending, base)) };
       } catch (cause) {
         if (!isConflict(cause)) throw unended(words, server.repository, cause);
@@ -277,7 +280,15 @@ function isOwnSnapshot(draft: Draft, keys: readonly RoleKey[]): boolean {
 
 /** What was begun with keys from elsewhere can only be ended with them. */
 function unended(words: string, repository: string, cause: unknown): unknown {
-  if (!(cause instanceof AgentError) || cause.code !== 'key.unknown') return cause;
+  if (!(cause instanceof AgentError)) return cause;
+  if (cause.code === 'key.locked') {
+    return new AgentError('key.locked', {
+      message: `ending what was interrupted (${words}): ${cause.message}`,
+      hint: `unlock its token, or drop what it began: touchstone trust reset ${repository}`,
+      cause,
+    });
+  }
+  if (cause.code !== 'key.unknown') return cause;
   return new AgentError('notary.keys', {
     message: `ending what was interrupted (${words}): a key that it needs is not here`,
     hint: `run that command again, or drop what it began: touchstone trust reset ${repository}`,

@@ -10,6 +10,8 @@ export interface RoleKey {
   readonly key: NotaryKey;
   /** Canonical id of the bare key: equal for all certificates over it. */
   readonly canonicalId: string;
+  /** Signs only after its token was unlocked. */
+  readonly isLocked?: boolean | undefined;
 }
 
 export interface SigningOrder {
