@@ -6,8 +6,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/build/**', 'node_modules/**'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 90_000,
+    hookTimeout: 90_000,
     pool: 'forks',
     // Most tests wait for programs they started, so that two at once fit on one core.
     maxWorkers: Math.max(2, Math.min(4, availableParallelism() - 1)),
