@@ -3,12 +3,14 @@ import type { RsaScheme } from '../crypto/algorithms.js';
 import { decodeBase64 } from '../encoding/base64.js';
 import { printable } from '../encoding/utf8.js';
 import { AgentError } from '../errors/agent-error.js';
+import { isCeremonyKind } from '../formats/ceremony-statement.js';
 import { describe } from '../formats/describe.js';
 import { coversRepository } from '../formats/notary1/root-certificate.js';
 import type { Statement } from '../formats/statement.js';
 import { TUF_ROOT_KIND } from '../formats/tuf/statement.js';
 import { ROOT_ROLE } from '../keys/roles.js';
 import type { SignRequest } from '../protocol/methods.js';
+import type { CertificateBook } from './certificate-book.js';
 import type { KeyBook, SigningKey } from './key-book.js';
 import type { Peer } from './peer.js';
 import type { PolicyFile } from './policy-file.js';
@@ -16,6 +18,7 @@ import type { UsageBook } from './usage-book.js';
 
 export interface AdmissionParts {
   readonly keys: KeyBook;
+  readonly certificates: CertificateBook;
   readonly policy: PolicyFile;
   readonly usage: UsageBook;
 }
@@ -28,6 +31,8 @@ export interface Admitted {
   readonly scheme: RsaScheme | undefined;
   readonly statement: Statement;
   readonly rule: string;
+  /** Hex hash of the certificate of the key, where one is required. */
+  readonly certificate: string | undefined;
   /** Hex SHA-256 of another content of the same version that the server did not store. */
   readonly notStored: string | undefined;
 }
@@ -43,18 +48,19 @@ export function admit(parts: AdmissionParts, peer: Peer, request: SignRequest, n
   if (statement.signer !== undefined && statement.signer !== key.record.keyId) {
     throw new AgentError('key.usage', { message: 'the certificate signs itself, but it is of another key' });
   }
+  const certificate = parts.certificates.require(key.record, kind);
   const rule = requireRule(parts, peer, { key, statement, nowMs }, key.policyName);
   const wider = widerName(statement);
   if (wider !== undefined) requireRule(parts, peer, { key, statement, nowMs }, wider);
-  return { key, kind, message, scheme, statement, rule, notStored };
+  return { key, kind, message, scheme, statement, rule, certificate, notStored };
 }
 
 /** A repository inside the bytes is the key's. One root key serves many repositories, so what it signs has to name one. */
 function requireRepository({ record, name }: SigningKey, { repository, kind }: Statement): void {
   const isRoot = record.role === ROOT_ROLE;
-  // A root of TUF names none, so only a root key that was made for this one repository signs it.
-  const isOwnTufRoot = kind === TUF_ROOT_KIND && record.usage === 'sign';
-  if (repository === undefined ? !isRoot || isOwnTufRoot : repository === record.repository) return;
+  // A root of TUF names none, so only a root key that was made for this one repository signs it; nor does what is said about a ceremony.
+  const isOwn = record.usage === 'sign' && (kind === TUF_ROOT_KIND || isCeremonyKind(kind));
+  if (repository === undefined ? !isRoot || isOwn : repository === record.repository) return;
   if (isRoot && repository !== undefined && coversRepository(repository, record.repository)) return;
   const named = repository === undefined ? 'no repository' : printable(repository, 80);
   throw new AgentError('statement.repository', {

@@ -9,10 +9,13 @@ import type { LeafRecord } from '../keys/key-record.js';
 import { METHODS, type MethodName } from '../protocol/methods.js';
 import { namesCaller } from '../policy/decide.js';
 import type { AuditLog } from '../state/audit-log.js';
+import { CertificateFolder } from '../state/certificate-folder.js';
 import { GuardFolder } from '../state/guard-folder.js';
 import { KeyringFile } from '../state/keyring-file.js';
 import { loadUsage } from '../state/usage-file.js';
 import { AuditTrail } from './audit-trail.js';
+import { CertificateBook } from './certificate-book.js';
+import { CertificateService } from './certificate-service.js';
 import { EventBus } from './event-bus.js';
 import { GuardBook } from './guard-book.js';
 import { GuardService } from './guard-service.js';
@@ -55,7 +58,8 @@ export class Agent implements Disposable {
   readonly #policyRecord: PolicyRecord;
   readonly #options: AgentOptions;
   readonly #keeper: KeeperLink;
-  readonly #keys = new KeyBook();
+  readonly #keys: KeyBook;
+  readonly #certificates: CertificateBook;
   readonly #policy: PolicyFile;
   readonly #trail: AuditTrail;
   readonly #editor: KeyringEditor;
@@ -110,6 +114,8 @@ export class Agent implements Disposable {
     this.#usage = parts.usage;
     this.#view = new KeeperView(parts.keeper, found.status);
     this.#guard = guardOf(options);
+    this.#certificates = certificatesOf(options);
+    this.#keys = new KeyBook(this.#certificates);
     this.#trail = new AuditTrail({
       log: options.log,
       keeper: parts.keeper,
@@ -131,6 +137,7 @@ export class Agent implements Disposable {
     this.signing = new SignPipe({
       keeper: parts.keeper,
       keys: this.#keys,
+      certificates: this.#certificates,
       policy: parts.policy,
       usage: parts.usage,
       trail: this.#trail,
@@ -213,6 +220,7 @@ export class Agent implements Disposable {
         loaded: () => view.loaded(),
       }),
       leases: new LeaseService({ ...shared, view }),
+      certificates: new CertificateService({ ...shared, certificates: this.#certificates }),
       guard: new GuardService({ guard: this.#guard, policy: this.#policy, trail: this.#trail }),
       connections: () => this.#connections(),
     });
@@ -286,6 +294,10 @@ export class Agent implements Disposable {
       this.#options.note('usage not saved', { reason: asAgentError(error).message });
     }
   }
+}
+
+function certificatesOf({ stateDir, note, config }: AgentOptions): CertificateBook {
+  return new CertificateBook({ config: config.certificates, folder: new CertificateFolder(stateDir), note });
 }
 
 function guardOf({ stateDir, note }: AgentOptions): GuardBook {

@@ -1,10 +1,11 @@
 /** The keyring as the front uses it: names to records, what a record may sign, and the answers of `keys.list`. */
 import { AgentError } from '../errors/agent-error.js';
-import type { ClientKey, KeyRecord, RepositoryRoot } from '../keys/key-record.js';
+import type { ClientKey, KeyRecord, LeafRecord, RepositoryRoot } from '../keys/key-record.js';
 import { keyNameOf } from '../keys/key-name.js';
 import type { Keyring } from '../keys/keyring.js';
 import { isAgentRole, kindsOfRole, maySignBlind, ROOT_ROLE, roleAllows } from '../keys/roles.js';
 import type { KeyInfo } from '../protocol/methods.js';
+import type { CertificateBook } from './certificate-book.js';
 
 /** A key as the path of a signature needs it. */
 export interface SigningKey {
@@ -24,8 +25,13 @@ const DERIVATION_ALGORITHMS = { ec: 'ecdsa-p256', hmac: 'hmac-sha256', otp: 'hma
 const MAX_RESOLVED = 4096;
 
 export class KeyBook {
+  readonly #certificates: CertificateBook;
   #keyring: Keyring | undefined;
   #resolved = new Map<string, SigningKey>();
+
+  constructor(certificates: CertificateBook) {
+    this.#certificates = certificates;
+  }
 
   /** Takes a new keyring; every answer before is forgotten. */
   load(keyring: Keyring | undefined): void {
@@ -122,7 +128,16 @@ export class KeyBook {
           homes: record.homes.map((home) => ({ ...home })),
           kinds: [...kindsOfRole(record.role)],
           loaded: record.state === 'active' && loaded.has(record.keyId),
+          ...this.#certificateOf(record),
         };
     }
+  }
+
+  #certificateOf(record: LeafRecord): Pick<KeyInfo, 'certificate'> {
+    const standing = isAgentRole(record.role) ? undefined : this.#certificates.standing(record);
+    if (standing === undefined) return {};
+    if (standing.state === 'missing') return { certificate: { state: 'missing' } };
+    const { notBefore, notAfter } = standing.newest.certificate;
+    return { certificate: { state: standing.state, hash: standing.newest.hash, notBefore, notAfter } };
   }
 }

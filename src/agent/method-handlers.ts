@@ -3,6 +3,7 @@ import { AgentError } from '../errors/agent-error.js';
 import { LIMITS, PROTOCOL_VERSION } from '../protocol/limits.js';
 import type { MethodName, Params, Result } from '../protocol/methods.js';
 import type { AuditTrail } from './audit-trail.js';
+import type { CertificateService } from './certificate-service.js';
 import type { GuardService } from './guard-service.js';
 import type { KeeperLink } from './keeper-link.js';
 import type { KeeperView } from './keeper-view.js';
@@ -35,6 +36,7 @@ export interface HandlerParts {
   readonly trail: AuditTrail;
   readonly keyService: KeyService;
   readonly leases: LeaseService;
+  readonly certificates: CertificateService;
   readonly guard: GuardService;
   /** How many connections are open. */
   readonly connections: () => number;
@@ -42,7 +44,7 @@ export interface HandlerParts {
 
 /** The handlers of one agent. */
 export function methodHandlers(parts: HandlerParts): MethodHandlers {
-  const { keeper, trail, keyService, leases, guard, policyView } = parts;
+  const { keeper, trail, keyService, leases, certificates, guard, policyView } = parts;
   return {
     hello: ({ protocol }, peer) => greet(parts, protocol, peer),
     status: () => statusReply(parts),
@@ -58,6 +60,8 @@ export function methodHandlers(parts: HandlerParts): MethodHandlers {
     'keys.rotate': ({ key }, peer) => keyService.rotate(key, peer),
     'keys.revoke': ({ key, reason }, peer) => keyService.revoke(key, reason, peer),
     'keys.install': (params, peer) => keyService.install(params, peer),
+    'certificates.add': (params, peer) => certificates.add(params, peer),
+    'certificates.list': (params) => certificates.list(params),
     'unlock.begin': (params) => leases.begin(params),
     'unlock.ask': (params, peer, gone) => leases.ask(params, peer, gone),
     'unlock.finish': (params, peer) => leases.finish(params, peer),

@@ -240,7 +240,7 @@ export class SignJob {
   }
 
   #line(item: Admitted, signed: Signed): AuditEntry {
-    const { key, kind, statement, rule } = item;
+    const { key, kind, statement, rule, certificate } = item;
     if (this.#admitted.length > 1) this.#group ??= this.#parts.trail.log.nextSequence;
     return {
       type: 'sign',
@@ -254,6 +254,7 @@ export class SignJob {
       ...(statement.blind ? { blind: true } : {}),
       summary: statement.summary,
       document: this.#guarded?.documentOf(item),
+      ...(certificate === undefined ? {} : { certificate }),
       hash: signed.messageHash,
       order: signed.order,
     };

@@ -77,10 +77,11 @@ function signText(entry: Omit<SignLine, Linked>): string {
   const group = entry.group === undefined ? '' : `"group":${entry.group},`;
   const blind = entry.blind === undefined ? '' : '"blind":true,';
   const document = entry.document === undefined ? '' : `"document":${documentText(entry.document)},`;
+  const certificate = entry.certificate === undefined ? '' : `"certificate":"${entry.certificate}",`;
   return (
     `"type":"sign",${group}"peer":${peerText(entry.peer)},"key":${quote(entry.key)},"keyId":"${entry.keyId}",` +
     `"kind":${quote(entry.kind)},"rule":${quote(entry.rule)},${blind}"summary":${listText(entry.summary)},` +
-    `${document}"hash":"${entry.hash}","order":${entry.order}}`
+    `${document}${certificate}"hash":"${entry.hash}","order":${entry.order}}`
   );
 }
 

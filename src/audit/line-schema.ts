@@ -46,6 +46,7 @@ const lineSchema = z.discriminatedUnion('type', [
     blind: z.literal(true).optional(),
     summary: z.array(z.string()),
     document: document.optional(),
+    certificate: sha256.optional(),
     hash: sha256,
     order: sequence,
   }),

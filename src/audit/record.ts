@@ -47,6 +47,8 @@ export interface SignLine extends Line {
   readonly summary: readonly string[];
   /** Only of versioned metadata. */
   readonly document?: AuditDocument | undefined;
+  /** Where the agent requires one: hex SHA-256 of the payload of the certificate of the key. */
+  readonly certificate?: string | undefined;
   /** Hex SHA-256 of the signed bytes. */
   readonly hash: string;
   /** The keeper's order number. */

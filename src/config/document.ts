@@ -8,6 +8,7 @@ import { parseToml } from '../encoding/toml.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
 import type { ErrorCode } from '../errors/codes.js';
 import { parseKeyUri } from '../keys/key-uri.js';
+import { certificatesOf, certificatesSchema, type CertificatesConfig } from './certificates-document.js';
 import { tokenOf, tokenSchema, type TokenConfig, type WrittenToken } from './token-document.js';
 
 /** A door for tools that speak a foreign protocol; it has a socket of its own. */
@@ -36,6 +37,7 @@ export interface Config {
   readonly lease: { readonly defaultSeconds: number; readonly maxSeconds: number };
   readonly sshAgent: SshAgentConfig;
   readonly pkcs11: DoorConfig;
+  readonly certificates: CertificatesConfig;
   readonly tokens: readonly TokenConfig[];
 }
 
@@ -80,6 +82,7 @@ const documentSchema = z.strictObject({
     .strictObject({ ...door, certificates: z.array(path).max(MAX_CERTIFICATES).default([]) })
     .prefault({}),
   pkcs11: z.strictObject(door).prefault({}),
+  certificates: certificatesSchema,
   token: z.array(tokenSchema).max(MAX_TOKENS).default([]).superRefine(checkNames),
 });
 
@@ -186,6 +189,7 @@ function configOf(written: WrittenConfig): Config {
     lease: { defaultSeconds: written.lease['default-seconds'], maxSeconds: written.lease['max-seconds'] },
     sshAgent: { ...doorOf(written['ssh-agent']), certificates: written['ssh-agent'].certificates },
     pkcs11: doorOf(written.pkcs11),
+    certificates: certificatesOf(written.certificates),
     tokens: written.token.map(tokenOf),
   };
 }

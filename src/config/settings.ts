@@ -42,6 +42,12 @@ function valuesOf(config: Config): readonly Entry[] {
     ...doorValues(config.sshAgent, 'ssh-agent'),
     { path: ['ssh-agent', 'certificates'], value: config.sshAgent.certificates },
     ...doorValues(config.pkcs11, 'pkcs11'),
+    { path: ['certificates', 'required'], value: config.certificates.required },
+    { path: ['certificates', 'threshold'], value: config.certificates.threshold },
+    {
+      path: ['certificates', 'roots'],
+      value: config.certificates.roots.map((spki) => spki.toString('base64')),
+    },
     ...config.tokens.flatMap((token, index) => tokenValues(token, ['token', index])),
   ];
 }

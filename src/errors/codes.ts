@@ -225,6 +225,15 @@ export const ERROR_TABLE = {
   'tuf.version': row('the version does not follow the one before', 'bring every root in between, oldest first', 'after-user-action', 6, -32283),
   'tuf.expired': row('the metadata has expired', 'its publisher has to sign a next version', 'after-user-action', 6, -32284),
 
+  // certificates: root keys say which repository keys are theirs
+  'certificate.missing': row('no certificate of the root keys names this key', 'have it certified, then: touchstone key certificate add FILE', 'after-user-action', 3, -32290),
+  'certificate.invalid': row('the file is not a certificate of the root keys', 'ask for the certificate with the signatures of enough holders', 'never', 6, -32291),
+  'certificate.time': row('the certificate of the key is not valid at this time', 'have the key certified anew, and check the clock: "touchstone key certificate show"', 'after-user-action', 3, -32292),
+  'certificate.revoked': row('the root keys have taken back the certificate of the key', 'go on with its next epoch: "touchstone key rotate"', 'never', 3, -32293),
+  'certificate.kind': row('the certificate of the key does not name this kind', 'see "touchstone key certificate show"', 'never', 3, -32294),
+  'certificate.older': row('the folder of certificates holds less than this agent has used', 'put the newest folder certificates/ back; "touchstone paths" shows where it belongs', 'after-user-action', 6, -32296),
+  'certificate.order': row('the certificate does not follow the one before it', 'add the certificates of a key in the order in which they were made', 'after-user-action', 6, -32295),
+
   // gateway: long-running programs between other tools and the agent
   'gateway.tls': row('the TLS files of the gateway cannot be used', 'give PEM files with --tls-cert, --tls-key and --client-ca', 'after-user-action', 2, -32230),
   'gateway.listen': row('the gateway could not listen', 'choose another address with --listen, or stop the program that has it', 'after-user-action', 1, -32231),

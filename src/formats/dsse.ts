@@ -8,6 +8,9 @@ import { parseJsonStrict } from '../encoding/json.js';
 import { AgentError } from '../errors/agent-error.js';
 import { IN_TOTO_TYPE, inTotoFacts, inTotoSummary, parseInToto } from './in-toto.js';
 import { isJsonObject } from './json-object.js';
+import { describeCeremonyStatement, isCeremonyKind } from './ceremony-statement.js';
+import { KEY_CERTIFICATE_TYPE } from './key-certificate/document.js';
+import { describeKeyCertificate } from './key-certificate/statement.js';
 import { DSSE_PREFIX, startsWith } from './prefixes.js';
 import type { Statement } from './statement.js';
 import { unrecognised } from './unrecognised.js';
@@ -54,7 +57,7 @@ export function parsePae(bytes: Buffer): PreAuthentication {
   return { payloadType, body: bytes.subarray(body.start, body.end) };
 }
 
-/** Reads PAE bytes into facts; an in-toto body must be an in-toto Statement. */
+/** Reads PAE bytes into facts; an in-toto body must be an in-toto Statement, and so with the types that are our own. */
 export function describeDsse(bytes: Buffer): Statement {
   const { payloadType, body } = parsePae(bytes);
   const kind = `dsse:${payloadType}`;
@@ -62,6 +65,8 @@ export function describeDsse(bytes: Buffer): Statement {
     const statement = parseInToto(body);
     return { kind, summary: inTotoSummary(statement), facts: inTotoFacts(statement), blind: false };
   }
+  if (payloadType === KEY_CERTIFICATE_TYPE) return describeKeyCertificate(kind, body);
+  if (isCeremonyKind(kind)) return describeCeremonyStatement(kind, body);
   const sha256 = createHash('sha256').update(body).digest('hex');
   const summary = [`${payloadType.slice(0, 100)}, ${body.length} bytes`, `sha256:${sha256}`];
   return { kind, summary, facts: { payloadType, bytes: body.length, sha256 }, blind: false };

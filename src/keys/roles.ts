@@ -15,7 +15,16 @@ const ROLE_KINDS: ReadonlyMap<string, readonly string[]> = new Map([
   ['ssh', ['sshsig:*', 'ssh.userauth']],
   ['notation', ['notation.payload']],
   ['x509-ca', ['x509.tbs']],
-  [ROOT_ROLE, ['notary.root', 'tuf.root', 'x509.tbs']],
+  [
+    ROOT_ROLE,
+    [
+      'notary.root',
+      'tuf.root',
+      'x509.tbs',
+      'dsse:application/vnd.touchstone.key-certificate+json',
+      'dsse:application/vnd.touchstone.ceremony-*',
+    ],
+  ],
   ['targets', ['notary.targets', 'tuf.targets']],
   [DELEGATION, ['notary.delegation', 'tuf.targets']],
   ['snapshot', ['notary.snapshot', 'tuf.snapshot']],

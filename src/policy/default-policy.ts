@@ -51,6 +51,13 @@ kinds = ["x509.tbs"]
 keys = ["*#root"]
 allow = true
 
+# Root ceremonies: certificates of repository keys, and what holders of root keys sign about a ceremony itself.
+[[rule]]
+id = "owner-ceremonies"
+kinds = ["dsse:application/vnd.touchstone.key-certificate+json", "dsse:application/vnd.touchstone.ceremony-*"]
+keys = ["*#root"]
+allow = true
+
 # Files ("touchstone sign file", ssh-keygen -Y) and git commits and tags.
 [[rule]]
 id = "owner-files"

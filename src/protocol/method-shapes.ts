@@ -6,7 +6,7 @@ import { PLACE_FORMS } from './prompt-place.js';
 
 export const text = (max: number): z.ZodString => z.string().min(1).max(max);
 export const keyName = text(512).describe('REPOSITORY#ROLE[@EPOCH][~ALGORITHM][:INDEX], or a key URI');
-const base64 = z.string().max(LIMITS.frameBytes).describe('base64, RFC 4648 section 4, padded');
+export const base64 = z.string().max(LIMITS.frameBytes).describe('base64, RFC 4648 section 4, padded');
 export const timeoutMs = z
   .number()
   .int()
@@ -78,6 +78,21 @@ export const leaseStatusSchema = z.object({
   blind: z.boolean(),
 });
 
+/** A certificate of a key, or a revocation of its certificates. */
+export const keyCertificate = z.object({
+  action: z.enum(['certify', 'revoke']),
+  repository: z.string(),
+  role: z.string(),
+  epoch: z.number(),
+  keyId: z.string(),
+  kinds: z.array(z.string()),
+  notBefore: z.string(),
+  notAfter: z.string(),
+  previous: z.string().nullable(),
+  hash: z.string().describe('lower-case hex SHA-256 of the payload'),
+  signers: z.array(z.string()).describe('ids of the root keys that signed'),
+});
+
 export const keyInfoSchema = z.object({
   name: z.string(),
   usage: z.enum(['root', 'derive', 'sign']),
@@ -93,6 +108,15 @@ export const keyInfoSchema = z.object({
   homes: z.array(z.object({ token: z.string(), id: z.string(), label: z.string() })),
   kinds: z.array(z.string()).describe('what its role lets it sign'),
   loaded: z.boolean().describe('a lease covers it now'),
+  certificate: z
+    .object({
+      state: z.enum(['valid', 'missing', 'not-yet', 'expired', 'revoked', 'forked']),
+      hash: z.string().optional(),
+      notBefore: z.string().optional(),
+      notAfter: z.string().optional(),
+    })
+    .optional()
+    .describe('where the configuration names roots that certify keys'),
 });
 
 export const from = z.number().int().min(0).optional().describe('`next` of the page before');

@@ -7,6 +7,8 @@ import { LIMITS } from './limits.js';
 import {
   text,
   keyName,
+  keyCertificate,
+  base64,
   timeoutMs,
   tokenName,
   empty,
@@ -159,6 +161,17 @@ export const METHODS = {
     'Puts a repository key into a second token as a non-extractable key.',
     z.strictObject({ key: keyName, pin: sealedPin, useLastTry: text(64).optional() }),
     z.object({ key: keyInfoSchema }),
+  ),
+  'certificates.add': method(
+    'Takes a certificate of a key, or a revocation, that enough of the root keys have signed.',
+    z.strictObject({ envelope: base64.describe('DSSE envelope, base64') }),
+    z.object({ certificate: keyCertificate, added: z.boolean() }),
+  ),
+  'certificates.list': method(
+    'The certificates of one key, or of all.',
+    z.strictObject({ key: keyName.optional(), from }),
+    z.object({ required: z.boolean(), certificates: z.array(keyCertificate), next }),
+    'caller',
   ),
   sign: method(
     'Signs a list of statements: one decision, one audit group, one reply. All or none.',

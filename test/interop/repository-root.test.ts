@@ -65,7 +65,7 @@ describe('the root of a repository', () => {
     const own = keys.find(({ usage }) => usage === 'root');
     expect(own).toMatchObject({ name: 'touchstone/root#root', keyId: root.keyId, loaded: true });
     expect(root).toMatchObject({ name: `${APP}#root`, usage: 'root', state: 'active', loaded: true });
-    expect(root.kinds).toEqual(['notary.root', 'tuf.root', 'x509.tbs']);
+    expect(root.kinds).toEqual(expect.arrayContaining(['notary.root', 'tuf.root', 'x509.tbs']));
   });
 
   it('signs its certificate and the root document on the token', async () => {

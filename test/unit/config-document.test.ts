@@ -3,7 +3,7 @@ import { defaultConfig } from '../../src/config/default-config.js';
 import { parseConfig } from '../../src/config/document.js';
 import { settingsOf } from '../../src/config/settings.js';
 import type { Pkcs11TokenConfig } from '../../src/config/token-document.js';
-import { thrownBy } from '../support/error-code.js';
+import { codeOf, thrownBy } from '../support/error-code.js';
 
 const FILE = 'touchstone.toml';
 const HEAD = 'version = 1\ndomain = "acme.example"\n';
@@ -36,6 +36,25 @@ describe('configuration', () => {
     ]);
   });
 
+  it('takes roots of certificates, a threshold that they can meet, and no root twice', () => {
+    const key = 'MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=';
+    const table = (...lines: readonly string[]): string => [HEAD, '[certificates]', ...lines, ''].join('\n');
+    const config = parseConfig(table('required = true', `roots = ["${key}"]`), FILE);
+    expect(config.certificates).toEqual({
+      required: true,
+      threshold: 1,
+      roots: [Buffer.from(key, 'base64')],
+    });
+    for (const lines of [
+      ['required = true'],
+      [`roots = ["${key}", "${key}"]`],
+      [`roots = ["${key}"]`, 'threshold = 2'],
+      ['roots = ["AAAA"]'],
+      ['roots = ["not base64"]'],
+    ])
+      expect(codeOf(() => parseConfig(table(...lines), FILE))).toBe('config.invalid');
+  });
+
   it('has defaults for everything but version and domain', () => {
     expect(parseConfig(HEAD, FILE)).toEqual({
       version: 1,
@@ -47,6 +66,7 @@ describe('configuration', () => {
       lease: { defaultSeconds: 28_800, maxSeconds: 86_400 },
       sshAgent: { enabled: false, socket: undefined, certificates: [] },
       pkcs11: { enabled: false, socket: undefined },
+      certificates: { required: false, threshold: 1, roots: [] },
       tokens: [],
     });
     expect(parseConfig(HEAD + TOKEN, FILE).tokens).toEqual([
@@ -325,6 +345,9 @@ describe('settings', () => {
       'ssh-agent.socket = "/s" (config)',
       'ssh-agent.certificates = [] (default)',
       'pkcs11.enabled = false (default)',
+      'certificates.required = false (default)',
+      'certificates.threshold = 1 (default)',
+      'certificates.roots = [] (default)',
       'token[0].name = "a" (config)',
       'token[0].kind = "pkcs11" (default)',
       'token[0].module = "/lib/p11.so" (config)',

@@ -193,6 +193,8 @@ describe('default policy', () => {
       ['touchstone/ca#x509-ca', 'x509.tbs'],
       ['docker.io/acme/app#root', 'notary.root'],
       ['docker.io/acme/app#root', 'x509.tbs'],
+      ['docker.io/acme/app#root', 'dsse:application/vnd.touchstone.key-certificate+json'],
+      ['docker.io/acme/app#root', 'dsse:application/vnd.touchstone.ceremony-seal+json'],
       ['docker.io/acme/app#targets', 'notary.targets'],
       ['docker.io/acme/app#targets/releases', 'notary.delegation'],
       ['docker.io/acme/app#snapshot', 'notary.snapshot'],
@@ -211,6 +213,6 @@ describe('default policy', () => {
 
   it('shows examples that are valid when uncommented', () => {
     const uncommented = defaultPolicy().replace(/^# ?(?=\[\[rule\]\]|[a-z_]+ = )/gm, '');
-    expect(parsePolicy(uncommented, 'p').rules.length).toBe(11);
+    expect(parsePolicy(uncommented, 'p').rules.length).toBe(12);
   });
 });

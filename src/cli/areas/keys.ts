@@ -126,6 +126,23 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('../commands/key-install.js')).keyInstall,
   },
   {
+    path: ['key', 'certificate', 'add'],
+    summary: 'take certificates of keys, or revocations, that the root keys have signed',
+    arguments: [{ name: '<file...>', summary: 'DSSE envelopes, oldest first' }],
+    examples: ['touchstone key certificate add app-targets.certificate.json'],
+    load: async () => (await import('../commands/key-certificate-add.js')).keyCertificateAdd,
+  },
+  {
+    path: ['key', 'certificate', 'show'],
+    summary: 'show the certificates of one key, or of all',
+    arguments: [{ ...KEY_ARGUMENT, name: '[key]' }],
+    examples: [
+      'touchstone key certificate show',
+      'touchstone key certificate show docker.io/acme/app#targets --json',
+    ],
+    load: async () => (await import('../commands/key-certificate-show.js')).keyCertificateShow,
+  },
+  {
     path: ['key', 'export'],
     summary: 'print the public key',
     arguments: [KEY_ARGUMENT],

@@ -16,15 +16,26 @@ export async function keyList(context: CliContext, { options }: Invocation): Pro
   const result = await withAgent(context, (client) =>
     listKeys((page) => client.call('keys.list', page), wanted),
   );
+  const isCertified = result.keys.some(({ certificate }) => certificate !== undefined);
   const rows = result.keys.map((key) => [
     key.name,
     key.usage,
     key.algorithm,
     key.state,
     key.loaded ? 'loaded' : '-',
+    ...(isCertified ? [key.certificate?.state ?? '-'] : []),
     key.keyId?.slice(0, 16) ?? '-',
   ]);
-  const table = renderTable(['key', 'usage', 'algorithm', 'state', 'loaded', 'id'], rows);
+  const header = [
+    'key',
+    'usage',
+    'algorithm',
+    'state',
+    'loaded',
+    ...(isCertified ? ['certificate'] : []),
+    'id',
+  ];
+  const table = renderTable(header, rows);
   const isAll = repository === undefined && role === undefined;
   return {
     json: result,

@@ -12,6 +12,11 @@ export async function keyShow(context: CliContext, invocation: Invocation): Prom
   return { json: result, text: renderKey(result.key) };
 }
 
+function certificateText({ certificate }: KeyInfo): string | undefined {
+  if (certificate?.notAfter === undefined) return certificate?.state;
+  return `${certificate.state}, ${certificate.notBefore ?? ''} to ${certificate.notAfter}`;
+}
+
 /** All public facts of a key, one a line. */
 export function renderKey(key: KeyInfo): string {
   const homes = key.homes.map((home) => `${home.token} (${home.label})`);
@@ -27,6 +32,7 @@ export function renderKey(key: KeyInfo): string {
     ['retired', key.retiredAt],
     ['revoked', key.revokedAt],
     ['reason', key.revokedReason],
+    ['certificate', certificateText(key)],
     ['homes', homes.join(', ')],
     ['public key', key.publicKey],
   ]);

@@ -1,0 +1,97 @@
+/**
+ * `certificates/` in the state folder: one DSSE envelope for each statement about a key, and in `certificates-seen.json` how many there
+ * were and how late it was. A folder that somebody puts back, or a clock that goes back, would bring back what was revoked or expired.
+ */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { AgentError } from '../errors/agent-error.js';
+import { writeFileAtomic } from '../platform/store/atomic-file.js';
+import { readFileBounded } from '../platform/store/bounded-read.js';
+import { ensurePrivateFolder } from '../platform/store/private-folder.js';
+import { loadStateFile, saveStateFile, type StateFormat } from './versions.js';
+
+/** A certificate with 32 signatures stays far below. */
+const MAX_ENVELOPE_BYTES = 64 * 1024;
+/** The time is written down this often: the most that a clock which went back while the agent was stopped can win. Milliseconds. */
+const REMEMBER_MS = 600_000;
+
+const SEEN_SCHEMA = z.strictObject({
+  format: z.literal('touchstone-certificates-seen'),
+  version: z.literal(1),
+  statements: z.int().min(0),
+  /** Milliseconds since 1970. */
+  time: z.int().min(0),
+});
+
+const SEEN_FORMAT: StateFormat<typeof SEEN_SCHEMA> = {
+  format: 'touchstone-certificates-seen',
+  version: 1,
+  schema: SEEN_SCHEMA,
+  maxBytes: 4096,
+  migrations: [],
+};
+
+export class CertificateFolder {
+  readonly path: string;
+  readonly #seenPath: string;
+  #statements = 0;
+  #latestMs = 0;
+  #rememberedMs = 0;
+
+  /** @param stateDir absolute */
+  constructor(stateDir: string) {
+    this.path = join(stateDir, 'certificates');
+    this.#seenPath = join(stateDir, 'certificates-seen.json');
+  }
+
+  /**
+   * Every envelope, unverified.
+   * @throws AgentError `certificate.older` when some are missing, `state.damaged`, `state.folder`, `state.write`, `usage.file`
+   */
+  load(): readonly Buffer[] {
+    ensurePrivateFolder(this.path, 'state');
+    const seen = loadStateFile(this.#seenPath, SEEN_FORMAT) ?? { statements: 0, time: 0 };
+    this.#latestMs = seen.time;
+    this.#rememberedMs = seen.time;
+    const names = readdirSync(this.path).filter((name) => /^[0-9a-f]{64}\.json$/.test(name));
+    if (names.length < seen.statements) {
+      throw new AgentError('certificate.older', {
+        message: `checking ${this.path}: it holds ${names.length} statements, ${seen.statements} were seen`,
+        details: { path: this.path },
+      });
+    }
+    this.#statements = names.length;
+    return names.flatMap((name) => readFileBounded(join(this.path, name), MAX_ENVELOPE_BYTES) ?? []);
+  }
+
+  /** @param hash of the payload, the name of the file. @throws AgentError `state.write` */
+  add(hash: string, envelope: Uint8Array): void {
+    writeFileAtomic(join(this.path, `${hash}.json`), envelope);
+    this.#statements += 1;
+    this.remember();
+  }
+
+  /** Now, or the latest time that was ever seen when the clock has gone back. Milliseconds since 1970. */
+  nowMs(): number {
+    this.#latestMs = Math.max(this.#latestMs, Date.now());
+    if (this.#latestMs - this.#rememberedMs >= REMEMBER_MS) this.remember();
+    return this.#latestMs;
+  }
+
+  /** Writes down what was seen; a memory that lags behind is still true. */
+  remember(): void {
+    const time = Math.max(this.#latestMs, Date.now());
+    this.#rememberedMs = time;
+    try {
+      saveStateFile(this.#seenPath, {
+        format: 'touchstone-certificates-seen',
+        version: 1,
+        statements: this.#statements,
+        time,
+      });
+    } catch {
+      // A full disk must not keep a key with a valid certificate from signing; the audit log decides about that.
+    }
+  }
+}
