@@ -10,13 +10,15 @@ const keyIds = z.array(sha256Field).max(64).readonly();
 
 const roleKeys = z
   .strictObject({
+    /** Id of the document that it is for; null for all of them. A notary-server has keys of its own for each repository. */
+    document: z.string().min(1).max(300).nullable(),
     role: z.enum(ONLINE_ROLES),
     publicKeys: z.array(spkiField).min(1).max(64).readonly(),
     threshold,
   })
   .readonly();
 
-const onlineRoles = z.array(roleKeys).max(3).readonly();
+const onlineRoles = z.array(roleKeys).max(4_096).readonly();
 
 const delegation = z
   .strictObject({
@@ -91,6 +93,11 @@ export const actionSchema = z.discriminatedUnion('type', [
 ]);
 
 export type CeremonyAction = z.infer<typeof actionSchema>;
+/** The online keys of one document. */
+export function onlineOf(orders: readonly RoleKeyOrder[], document: string): readonly RoleKeyOrder[] {
+  return orders.filter((one) => one.document === null || one.document === document);
+}
+
 export type ActionType = CeremonyAction['type'];
 export type RoleKeyOrder = z.infer<typeof roleKeys>;
 export type DelegationOrder = z.infer<typeof delegation>;

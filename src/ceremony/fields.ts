@@ -1,7 +1,7 @@
 /** Fields that several files of a ceremony share. */
 import { z } from 'zod';
 import { KEY_ALGORITHMS } from '../crypto/algorithms.js';
-import { isJsonObject } from '../formats/json-object.js';
+import { isJsonObject, type JsonObject } from '../formats/json-object.js';
 
 const MAX_WORDS = 2_000;
 
@@ -43,7 +43,5 @@ export const algorithmField = z.enum(KEY_ALGORITHMS);
 export const pemField = z.string().max(32_768).startsWith('-----BEGIN CERTIFICATE-----\n');
 
 export const versionField = z.int().min(1);
-
-export type JsonObject = Readonly<Record<string, unknown>>;
 
 export const jsonObjectField = z.custom<JsonObject>(isJsonObject);

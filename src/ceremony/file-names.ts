@@ -6,6 +6,8 @@ import type { SignatureFile } from './signature-file.js';
 export const REQUEST_FILE = 'request.json';
 export const POLICY_FILE = 'policy.json';
 export const MANIFEST_FILE = 'MANIFEST';
+/** The transcript of the ceremony before. */
+export const PREVIOUS_FILE = 'previous-transcript.jsonl';
 /** In front of whatever a rehearsal makes. */
 const REHEARSAL = 'REHEARSAL-';
 const KEY_ID_DIGITS = 8;

@@ -12,16 +12,20 @@ import {
 } from './fields.js';
 import { readForm, type Loaded } from './one-form.js';
 
+const file = z.strictObject({ version: versionField, sha256: sha256Field }).readonly();
+
 const documentSchema = z
   .strictObject({
     /** `root`, `targets`, or `REPOSITORY#root` for one of a notary-server; one of each in a request. */
     id: z.string().min(1).max(300),
-    format: z.enum(['tuf', 'notary1', 'certificate']),
+    format: z.enum(['tuf', 'notary1']),
     /** The role that it is of, and that signs it. */
     role: z.enum(['root', 'targets']),
     version: versionField,
     /** The newest version before this one; null for the first. */
-    base: z.strictObject({ version: versionField, sha256: sha256Field }).readonly().nullable(),
+    base: file.nullable(),
+    /** The root that names the keys of targets; null for a root, which names its own. */
+    authority: file.nullable(),
     /** The document that is to be signed, in full. */
     signed: jsonObjectField,
   })

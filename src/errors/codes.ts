@@ -241,6 +241,8 @@ export const ERROR_TABLE = {
   // ceremony: root keys of several people, in a room without a network
   'ceremony.file': row('a file of the ceremony is not valid', 'have it made again; "touchstone ceremony open" names what is wrong', 'never', 6, -32260),
   'ceremony.folder': row('this is no folder of a ceremony', 'make one with "touchstone ceremony new"', 'never', 2, -32261),
+  'ceremony.document': row('a document of the ceremony is not valid', 'see which with "touchstone ceremony open"', 'never', 6, -32263),
+  'ceremony.action': row('the action does not fit what it begins with', 'prepare it again with "touchstone ceremony new"', 'never', 2, -32264),
   'ceremony.transcript': row('the transcript does not verify', 'see "touchstone ceremony verify" for the line', 'never', 6, -32262),
 } as const satisfies Record<string, ErrorRow>;
 

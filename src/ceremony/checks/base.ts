@@ -1,0 +1,105 @@
+/** What the ceremony begins with: is it the right thing, whole, and the newest. */
+import { keyIdsOf } from '../authority.js';
+import type { DocumentFacts } from '../facts.js';
+import { signersOf, type SignedFile } from '../signed-file.js';
+import { fail, pass, perDocument, type Check } from './check.js';
+
+/** The policy is the one that the request was made for. */
+export const policyHash: Check = ({ request, policy }) => [
+  request.value.policy === policy.sha256
+    ? pass('POLICY-HASH', '', 'the policy is the one that the request names')
+    : fail('POLICY-HASH', 'policy.json', 'the request names another policy'),
+];
+
+/** Every base is the file that the request names. */
+export const baseHash: Check = perDocument(
+  'BASE-HASH',
+  'the base is the one that the request names',
+  (document) => {
+    const { order, base, authority } = document;
+    return wrongFile(order.base, base.at(-1)) ?? wrongFile(order.authority, authority);
+  },
+);
+
+/** Earlier roots follow one from the other, signed by enough keys. */
+export const baseThreshold: Check = perDocument(
+  'BASE-THRESHOLD',
+  'what came before is signed by enough of its keys',
+  (document) => brokenStep(document.order.role === 'root' ? document.base : []) ?? unsignedTargets(document),
+);
+
+/** The newest version is the one that the ceremony before this one made. */
+export const baseLatest: Check = (facts) => {
+  const { previous, request } = facts;
+  return facts.documents.map(({ order, base }) => {
+    const file = base.at(-1);
+    if (file === undefined) return pass('BASE-LATEST', order.id, 'it is the first version');
+    if (previous === undefined || request.value.previous === null) {
+      return fail(
+        'BASE-LATEST',
+        order.id,
+        'no transcript of an earlier ceremony says that this is the newest version',
+      );
+    }
+    if (previous.at(-1)?.hash !== request.value.previous) {
+      return fail('BASE-LATEST', order.id, 'the transcript is not the one that the request names');
+    }
+    const made = previous.flatMap(({ event }) => (event.event === 'closed' ? event.outputs : []));
+    return made.some(({ sha256 }) => sha256 === file.sha256)
+      ? pass('BASE-LATEST', order.id, 'it is what the ceremony before this one made')
+      : fail('BASE-LATEST', order.id, 'the ceremony before this one made another file');
+  });
+};
+
+/** The new version is one higher, in the request and in the document. */
+export const versionNext: Check = perDocument('VERSION-NEXT', 'the version is the next one', (document) => {
+  const { order, base, proposed } = document;
+  const next = (base.at(-1)?.document.version ?? 0) + 1;
+  if (order.version !== next) return `version ${next} is next, the request says ${order.version}`;
+  return proposed.version === next
+    ? undefined
+    : `version ${next} is next, the document says ${proposed.version}`;
+});
+
+function wrongFile(
+  named: { readonly version: number; readonly sha256: string } | null,
+  file: SignedFile | undefined,
+): string | undefined {
+  if (named === null)
+    return file === undefined ? undefined : 'there is a file that the request does not name';
+  if (file === undefined) return 'it is not there';
+  if (file.sha256 !== named.sha256) return 'it is another file';
+  return file.document.version === named.version ? undefined : `it is version ${file.document.version}`;
+}
+
+/** The first root of a chain that lacks signatures of its own keys or of those before it. */
+export function brokenStep(chain: readonly SignedFile[]): string | undefined {
+  for (const [at, file] of chain.entries()) {
+    const { version, authority } = file.document;
+    const before = chain[at - 1]?.document;
+    if (before !== undefined && version !== before.version + 1)
+      return `root ${version} does not follow root ${before.version}`;
+    for (const by of [before?.authority, authority]) {
+      if (by === undefined) continue;
+      const good = signersOf(file, by.root).length;
+      if (good < by.root.threshold) return `root ${version} has ${good} of ${by.root.threshold} signatures`;
+    }
+    if (authority === undefined || keyIdsOf(authority.root).length === 0)
+      return `root ${version} names no keys`;
+  }
+  return undefined;
+}
+
+function unsignedTargets({ order, base, authority }: DocumentFacts): string | undefined {
+  if (order.role === 'root') return undefined;
+  const keys = authority?.document.authority;
+  if (authority === undefined || keys === undefined) return 'the root that names its keys is not there';
+  const broken = brokenStep([authority]);
+  if (broken !== undefined) return broken;
+  const file = base.at(-1);
+  if (file === undefined) return undefined;
+  const good = signersOf(file, keys.targets).length;
+  return good >= keys.targets.threshold
+    ? undefined
+    : `the targets have ${good} of ${keys.targets.threshold} signatures`;
+}
