@@ -1,4 +1,4 @@
-/** The `unlock.*` and `lock` methods: a PIN on its way to the keeper, still sealed, and what the log says of it. */
+/** The `unlock.*`, `pin.*` and `lock` methods: a PIN on its way to the keeper, still sealed, and what the log says of it. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { asAgentError } from '../errors/agent-error.js';
 import type { LeaseOptions, LeaseStatus } from '../keeper/wire.js';
@@ -14,6 +14,8 @@ import type { Peer } from './peer.js';
 const SEAL_MS = 2_000;
 /** Many leaves of a slow token take long; the record of who unlocked must not be lost to a shorter deadline. Milliseconds. */
 const UNLOCK_MS = LIMITS.maxDeadlineMs;
+/** As many as the keeper keeps open. */
+const MAX_ATTEMPTS = 64;
 
 export interface LeaseServiceParts {
   readonly keeper: KeeperLink;
@@ -26,13 +28,17 @@ type LeaseParams = Omit<Params<'unlock.finish'>, 'pin' | 'useLastTry'>;
 
 export class LeaseService {
   readonly #parts: LeaseServiceParts;
+  /** Attempts whose PIN the keychain is to give, for the log. */
+  readonly #fromKeychain = new Set<string>();
 
   constructor(parts: LeaseServiceParts) {
     this.#parts = parts;
   }
 
   async begin({ token }: Params<'unlock.begin'>): Promise<Result<'unlock.begin'>> {
-    return { ...(await this.#parts.keeper.call('unlock.begin', { token })) };
+    const begun = await this.#parts.keeper.call('unlock.begin', { token });
+    if (begun.asks === 'keychain') this.#rememberKeychain(begun.attempt);
+    return { ...begun };
   }
 
   /** @throws AgentError of the keeper; the refusal is in the log then */
@@ -54,7 +60,35 @@ export class LeaseService {
     gone.addEventListener('abort', () => {
       keeper.call('unlock.cancel', { attempt }).catch(() => undefined);
     });
-    return this.#opened(peer, { by: 'prompt' }, () => keeper.call('unlock.ask', request, UNLOCK_MS));
+    const by = this.#fromKeychain.delete(attempt) ? 'keychain' : 'prompt';
+    return this.#opened(peer, { by }, () => keeper.call('unlock.ask', request, UNLOCK_MS));
+  }
+
+  /** @throws AgentError of the keeper; the refusal is in the log then */
+  async storePin(params: Params<'pin.store'>, peer: Peer): Promise<Result<'pin.store'>> {
+    const { keeper, trail } = this.#parts;
+    try {
+      const stored = await keeper.call('pin.store', params, UNLOCK_MS);
+      trail.noteAct('pin-stored', peer, { ...stored });
+      return stored;
+    } catch (error) {
+      const failed = asAgentError(error);
+      trail.noteAct('pin-not-stored', peer, { code: failed.code });
+      throw failed;
+    }
+  }
+
+  async forgetPin({ token }: Params<'pin.forget'>, peer: Peer): Promise<Result<'pin.forget'>> {
+    const { keeper, trail } = this.#parts;
+    const forgotten = await keeper.call('pin.forget', { token }, UNLOCK_MS);
+    if (forgotten.forgotten) trail.noteAct('pin-forgotten', peer, { token: forgotten.token });
+    return forgotten;
+  }
+
+  #rememberKeychain(attempt: string): void {
+    const [oldest] = this.#fromKeychain;
+    if (this.#fromKeychain.size >= MAX_ATTEMPTS && oldest !== undefined) this.#fromKeychain.delete(oldest);
+    this.#fromKeychain.add(attempt);
   }
 
   #leaseOptions({ keys, kinds, uses, seconds, blind }: LeaseParams): LeaseOptions {

@@ -65,6 +65,8 @@ export function methodHandlers(parts: HandlerParts): MethodHandlers {
     'unlock.begin': (params) => leases.begin(params),
     'unlock.ask': (params, peer, gone) => leases.ask(params, peer, gone),
     'unlock.finish': (params, peer) => leases.finish(params, peer),
+    'pin.store': (params, peer) => leases.storePin(params, peer),
+    'pin.forget': (params, peer) => leases.forgetPin(params, peer),
     lock: (params, peer) => leases.lock(params, peer),
     'audit.query': (params) => auditPage(trail, params),
     'policy.explain': (params, peer) => policyView.explain(params, peer),

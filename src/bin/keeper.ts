@@ -12,6 +12,7 @@ await runStart(() => {
     allowRoot,
     logLevel,
     frontEntry: fileURLToPath(new URL('./front.js', import.meta.url)),
+    keychainEntry: fileURLToPath(new URL('./keychain.js', import.meta.url)),
     hostEntry: fileURLToPath(new URL('./tokenhost.js', import.meta.url)),
   });
 });

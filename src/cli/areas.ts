@@ -38,6 +38,7 @@ export const AREAS: readonly Area[] = [
   { word: 'agent', summary: 'run, start, stop and look at the agent', load: agent },
   { word: 'unlock', summary: 'enter the PIN of a token and load its keys', load: agent },
   { word: 'lock', summary: 'wipe loaded keys and end token sessions', load: agent },
+  { word: 'pin', summary: 'keep the PIN of a token in the keychain, or not', load: agent },
   { word: 'token', summary: 'look at tokens, set one up', load: keys },
   { word: 'key', summary: 'list, derive, rotate, revoke, install and export keys', load: keys },
   { word: 'sign', summary: 'sign images, files and DSSE payloads', load: sign },

@@ -58,7 +58,8 @@ const TOKEN_HEAD = `# One [[token]] per token: name, module (absolute path of th
 # on-removal = "keep" lets loaded keys sign on until the lease ends, "lock" drops them when the token is removed.
 # env sets variables of the driver's process. pin = { file = "/absolute/path" } (mode 0600) or
 # pin = { credential = "name" } (systemd) lets the agent unlock by itself; with pin = { pinentry = true } or
-# pin = { askpass = "/absolute/path" } the agent has you asked; without it you type the PIN at the command.
+# pin = { askpass = "/absolute/path" } the agent has you asked; pin = { keychain = true } takes what you stored with
+# "touchstone pin store"; without it you type the PIN at the command.
 
 `;
 

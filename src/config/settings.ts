@@ -79,6 +79,8 @@ function pinValue(pin: PinSource): string | true | undefined {
       return pin.name;
     case 'pinentry':
       return pin.path ?? true;
+    case 'keychain':
+      return true;
     case 'file':
     case 'askpass':
       return pin.path;

@@ -9,7 +9,9 @@ export type PinSource =
   | { readonly source: 'credential'; readonly name: string }
   /** The agent has a person asked; without a path by the system's pinentry. */
   | { readonly source: 'pinentry'; readonly path: string | undefined }
-  | { readonly source: 'askpass'; readonly path: string };
+  | { readonly source: 'askpass'; readonly path: string }
+  /** Stored by a person with `touchstone pin store`; read when somebody runs `touchstone unlock`. */
+  | { readonly source: 'keychain' };
 
 interface AnyTokenConfig {
   readonly name: string;
@@ -75,10 +77,11 @@ const pinSchema = z
       .optional(),
     pinentry: z.union([z.literal(true), path], 'not true or a path').optional(),
     askpass: path.optional(),
+    keychain: z.literal(true, 'not true').optional(),
   })
   .refine(
     (pin) => Object.values(pin).filter((source) => source !== undefined).length === 1,
-    'needs one of file, credential, pinentry and askpass',
+    'needs one of file, credential, pinentry, askpass and keychain',
   );
 
 const anyToken = {
@@ -162,6 +165,7 @@ function withKind(written: unknown): unknown {
 function pinOf(pin: WrittenToken['pin']): PinSource {
   if (pin?.file !== undefined) return { source: 'file', path: pin.file };
   if (pin?.credential !== undefined) return { source: 'credential', name: pin.credential };
+  if (pin?.keychain !== undefined) return { source: 'keychain' };
   if (pin?.askpass !== undefined) return { source: 'askpass', path: pin.askpass };
   if (pin?.pinentry !== undefined)
     return { source: 'pinentry', path: pin.pinentry === true ? undefined : pin.pinentry };

@@ -172,6 +172,12 @@ export const ERROR_TABLE = {
   'prompt.timeout': row('nobody entered the PIN in time', 'run the command again', 'later', 7, -32251),
   'prompt.failed': row('the program that asks for the PIN does not work', 'check pin in touchstone.toml, and run that program by hand', 'after-user-action', 1, -32252),
 
+  // keychain: a PIN that is stored on the desktop
+  'keychain.unavailable': row('the keychain cannot be used', 'check that a keyring service runs in this session; "touchstone unlock --enter-pin" takes the PIN from you', 'after-user-action', 4, -32270),
+  'keychain.timeout': row('the keychain did not answer in time', 'unlock the keychain and try again; "touchstone unlock --enter-pin" takes the PIN from you', 'later', 7, -32271),
+  'keychain.empty': row('no PIN is stored for this token', 'store it with "touchstone pin store"; "touchstone unlock --enter-pin" takes it from you', 'after-user-action', 4, -32272),
+  'keychain.not-sent': row('the PIN in the keychain is not sent', 'store the right one with "touchstone pin store"; "touchstone unlock --enter-pin" takes it from you', 'after-user-action', 4, -32273),
+
   // audit
   'audit.write': row('the audit log cannot be written, so nothing is signed', 'free some space; signing goes on by itself', 'later', 1, -32170),
   'audit.shorter': row('the audit log is shorter than it was', 'find out who cut it; "touchstone audit verify" shows where', 'never', 6, -32171),

@@ -1,5 +1,5 @@
 /**
- * Unlocking with a PIN that the agent has a person asked for, through the program that the configuration names. A request says who
+ * Unlocking with a PIN that no client sends: a person is asked through the program that the configuration names. A request says who
  * asks and where the person sits, never what is run. Every entry is one attempt at the token.
  */
 import { statSync } from 'node:fs';
@@ -10,6 +10,7 @@ import type { PromptPlace, PromptQuestion } from '../platform/prompt/prompt-prog
 import type { HostTokenInfo } from '../tokenhost/messages.js';
 import type { Lease } from './lease.js';
 import { describeAsking } from './prompt-words.js';
+import type { StoredPins } from './stored-pins.js';
 import type { TokenUnit } from './token-unit.js';
 import type { Unlocking, UnlockParts } from './unlocking.js';
 import type { KeeperCalls } from './wire.js';
@@ -26,15 +27,17 @@ type AskParams = KeeperCalls['unlock.ask']['params'];
 export class Asking {
   readonly #parts: UnlockParts;
   readonly #unlocking: Unlocking;
+  readonly #stored: StoredPins;
   /** By attempt. */
   readonly #open = new Map<string, { readonly token: string; readonly end: AbortController }>();
 
-  constructor(parts: UnlockParts, unlocking: Unlocking) {
+  constructor(parts: UnlockParts, unlocking: Unlocking, stored: StoredPins) {
     this.#parts = parts;
     this.#unlocking = unlocking;
+    this.#stored = stored;
   }
 
-  /** @throws AgentError `lease.attempt`, `token.busy`, `prompt.…`, and those of an unlock */
+  /** @throws AgentError `lease.attempt`, `token.busy`, `prompt.…`, `keychain.…`, and those of an unlock */
   async unlock(params: AskParams): Promise<{ lease: Lease; loaded: number }> {
     const token = this.#parts.pins.take(params.attempt);
     if ([...this.#open.values()].some((open) => open.token === token)) {
@@ -46,7 +49,9 @@ export class Asking {
     const end = new AbortController();
     this.#open.set(params.attempt, { token, end });
     try {
-      return await this.#entries(this.#parts.unitOf(token), params, end.signal);
+      const unit = this.#parts.unitOf(token);
+      if (unit.config.pin.source === 'keychain') return await this.#stored.unlock(unit, params, end.signal);
+      return await this.#entries(unit, params, end.signal);
     } finally {
       this.#open.delete(params.attempt);
     }
@@ -117,6 +122,7 @@ function ask(unit: TokenUnit, question: Omit<PromptQuestion, 'program'>): Promis
     case 'person':
     case 'file':
     case 'credential':
+    case 'keychain':
       throw new AgentError('usage.invalid', {
         message: `unlocking "${name}": the configuration names no program that asks for its PIN`,
         hint: 'enter the PIN at the command, or set pin = { pinentry = true } in touchstone.toml',

@@ -9,6 +9,7 @@ import type { KeyringAnchor } from '../keys/key-record.js';
 import { isAgentRole, isTokenRole } from '../keys/roles.js';
 import type { KeyringFile } from '../state/keyring-file.js';
 import type { PinLedger } from '../state/pin-ledger.js';
+import type { StoredPinMarks } from '../state/stored-pin-marks.js';
 import type { HostTokenInfo } from '../tokenhost/messages.js';
 import { Asking } from './asking.js';
 import { derivationLocked, holdsDerivation } from './derivation-token.js';
@@ -22,6 +23,8 @@ import { OrderLedger } from './order-count.js';
 import { OrderDesk } from './order-desk.js';
 import { PinDesk } from './pin-desk.js';
 import { Provisioning } from './provisioning.js';
+import { unlockFromSource } from './source-unlock.js';
+import { StoredPins } from './stored-pins.js';
 import { TokenUnit } from './token-unit.js';
 import { Unlocking } from './unlocking.js';
 import type { KeeperCalls, KeeperEvent, KeeperStatus, LeaseEnd, SshLock } from './wire.js';
@@ -32,8 +35,10 @@ export interface KeeperOptions {
   readonly stateDir: string;
   readonly keyringFile: KeyringFile;
   readonly pinLedger: PinLedger;
-  /** Absolute path of the token host's entry script. */
+  readonly storedPins: StoredPinMarks;
+  /** Absolute paths of the entry scripts of token host and keychain process. */
   readonly hostEntry: string;
+  readonly keychainEntry: string;
   readonly startedAt: string;
   /** A front has said hello: it can log what happens from now on. */
   readonly onFrontReady: () => void;
@@ -52,6 +57,7 @@ export class Keeper {
   readonly #desk: OrderDesk;
   readonly #unlocking: Unlocking;
   readonly #asking: Asking;
+  readonly #stored: StoredPins;
   readonly #provisioning: Provisioning;
   readonly #installing: Installing;
   readonly #making: KeyMaking;
@@ -102,7 +108,9 @@ export class Keeper {
       unitOf: (name: string) => this.#unitNamed(name),
     };
     this.#unlocking = new Unlocking(parts);
-    this.#asking = new Asking(parts, this.#unlocking);
+    const { storedPins: marks, keychainEntry: entry, stateDir } = options;
+    this.#stored = new StoredPins({ ...parts, marks, entry, stateDir }, this.#unlocking);
+    this.#asking = new Asking(parts, this.#unlocking, this.#stored);
     this.#provisioning = new Provisioning(parts, this.#unlocking);
     this.#installing = new Installing(parts, this.#unlocking);
     this.#making = new KeyMaking({ ...parts, units: this.#units, unlocking: this.#unlocking });
@@ -155,38 +163,19 @@ export class Keeper {
   }
 
   /**
-   * Unlocks a token with a PIN from a source that the configuration names. Only while the token has all its tries, and the last PIN sent
-   * to it was right: a machine that restarts must not spend them.
+   * Unlocks a token with a PIN from a source that the configuration names, and says how it went.
    * @param readPin returns bytes that are overwritten here
    */
   async unlockFromSource(token: string, readPin: () => Buffer, owner: number): Promise<void> {
-    const unit = this.#unitNamed(token);
+    const source = { unit: this.#unitNamed(token), readPin, owner };
     try {
-      await unit.section(async () => {
-        const info = await unit.open();
-        if (info.triesLeft !== 'full' || this.#maybeWrong(info.serial)) {
-          throw new AgentError('token.pin-known-wrong', {
-            message: `token "${token}" has refused a PIN; the one from the configuration is not sent`,
-            hint: 'unlock it once by hand: touchstone unlock',
-          });
-        }
-        const pin = readPin();
-        const { lease, loaded } = await this.#unlocking
-          .unlock(unit, pin, { lease: {}, owner })
-          .finally(() => pin.fill(0));
-        this.#event({ event: 'unlocked', lease: lease.status(), loaded });
-      });
+      const { lease, loaded } = await unlockFromSource(source, this.#options.pinLedger, this.#unlocking);
+      this.#event({ event: 'unlocked', lease: lease.status(), loaded });
     } catch (thrown) {
       const error = asAgentError(thrown).toData();
       this.#event({ event: 'unlock-failed', token, error });
       this.#options.note('unlock failed', { token, code: error.code, reason: error.message });
     }
-  }
-
-  /** Not every token reveals its counter, and after a kill in the middle nobody knows: what we wrote down decides. */
-  #maybeWrong(serial: string): boolean {
-    const last = this.#options.pinLedger.attempts(serial).at(-1)?.outcome;
-    return last === 'wrong' || last === 'locked' || last === 'unknown';
   }
 
   reloadKeyring(): number {
@@ -227,6 +216,11 @@ export class Keeper {
       this.#asking.cancel(attempt);
       return {};
     },
+    'pin.store': ({ pin, useLastTry }) => this.#stored.store(pin, useLastTry),
+    'pin.forget': async ({ token = this.#defaultToken() }) => ({
+      token: this.#unitNamed(token).config.name,
+      forgotten: await this.#stored.forget(token),
+    }),
     setup: (params) => this.#provisioning.setup(params),
     derive: ({ fields }) => this.#derive(fields),
     create: (params) => this.#making.create(params),

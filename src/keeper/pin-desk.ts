@@ -68,7 +68,9 @@ export class PinDesk {
       triesLeft: info.triesLeft,
       initialised: info.initialised,
       expiresAt: new Date(Date.now() + ATTEMPT_LIFE_MS).toISOString().replace(/\.\d{3}Z$/, 'Z'),
-      ...(pin.source === 'pinentry' || pin.source === 'askpass' ? { asks: pin.source } : {}),
+      ...(pin.source === 'pinentry' || pin.source === 'askpass' || pin.source === 'keychain'
+        ? { asks: pin.source }
+        : {}),
     };
   }
 

@@ -14,6 +14,7 @@ import { readTrustedFile } from '../platform/store/trusted-file.js';
 import { notifySystemd, readCredential } from '../platform/systemd.js';
 import { KeyringFile } from '../state/keyring-file.js';
 import { PinLedger } from '../state/pin-ledger.js';
+import { StoredPinMarks } from '../state/stored-pin-marks.js';
 import { Keeper } from './keeper.js';
 import { openSockets, type ListeningSocket } from './listening-sockets.js';
 import { FrontSupervisor } from './supervise.js';
@@ -27,6 +28,7 @@ export interface KeeperStart {
   /** Absolute paths of the entry scripts of the other processes. */
   readonly frontEntry: string;
   readonly hostEntry: string;
+  readonly keychainEntry: string;
 }
 
 /** Time for the front to finish and seal the log when the agent stops, milliseconds. */
@@ -80,7 +82,9 @@ function run(start: KeeperStart, { config, uid, logger, sockets }: Opened): void
     stateDir: start.stateDir,
     keyringFile: new KeyringFile(start.stateDir),
     pinLedger: PinLedger.open(join(start.stateDir, 'pin-ledger.json'), Date.now),
+    storedPins: StoredPinMarks.open(join(start.stateDir, 'stored-pins.json')),
     hostEntry: start.hostEntry,
+    keychainEntry: start.keychainEntry,
     startedAt: new Date().toISOString().replace(/\.\d{3}Z$/, 'Z'),
     onFrontReady: () => {
       supervisor.served();

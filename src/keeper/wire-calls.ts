@@ -98,8 +98,8 @@ export interface UnlockBegin {
   /** False for an embedded token that is still blank: setup will give it the PIN that is sealed now. */
   readonly initialised: boolean;
   readonly expiresAt: string;
-  /** The agent has the PIN asked for, with this: `unlock.ask` goes on. */
-  readonly asks?: 'pinentry' | 'askpass' | undefined;
+  /** The agent has the PIN asked for, or takes the stored one, with this: `unlock.ask` goes on. */
+  readonly asks?: 'pinentry' | 'askpass' | 'keychain' | undefined;
 }
 
 export interface LeaseOptions {
@@ -151,7 +151,7 @@ export interface KeeperCalls {
     params: { pin: SealedPin; lease: LeaseOptions; owner: number; useLastTry?: string | undefined };
     result: { lease: LeaseStatus; loaded: number };
   };
-  /** Has a person asked for the PIN, with the program of the configuration. `owner` and `pid` are the kernel's word. */
+  /** Has a person asked for the PIN, with the program of the configuration, or takes the one in the keychain. `owner` and `pid` are the kernel's word. */
   readonly 'unlock.ask': {
     params: {
       attempt: string;
@@ -165,6 +165,16 @@ export interface KeeperCalls {
   };
   /** Nobody waits for that answer any more. */
   readonly 'unlock.cancel': { params: { attempt: string }; result: Record<string, never> };
+  /** Tries a PIN and puts it into the keychain. */
+  readonly 'pin.store': {
+    params: { pin: SealedPin; useLastTry?: string | undefined };
+    result: { token: string; serial: string };
+  };
+  /** Takes the PIN of a token out of the keychain. */
+  readonly 'pin.forget': {
+    params: { token?: string | undefined };
+    result: { token: string; forgotten: boolean };
+  };
   /** Generates root and derivation key, derives the audit leaf; the front then has the anchor signed. */
   readonly setup: {
     params: {

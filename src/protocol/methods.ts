@@ -202,13 +202,15 @@ export const METHODS = {
       initialised: z.boolean().describe('false: setup will give this blank token the PIN that is sealed now'),
       expiresAt: z.string(),
       asks: z
-        .enum(['pinentry', 'askpass'])
+        .enum(['pinentry', 'askpass', 'keychain'])
         .optional()
-        .describe('the configuration lets the agent have the PIN asked for: unlock.ask goes on'),
+        .describe(
+          'the configuration lets the agent have the PIN asked for, or take the stored one: unlock.ask goes on',
+        ),
     }),
   ),
   'unlock.ask': method(
-    'Ends an unlock with a PIN that a person is asked for by the program that the configuration names.',
+    'Ends an unlock with a PIN that a person is asked for by the program that the configuration names, or with the one in the keychain.',
     z.strictObject({
       attempt: text(64),
       place: promptPlace.describe('where the person sits'),
@@ -221,6 +223,16 @@ export const METHODS = {
     'Ends an unlock with the sealed PIN; leaves are derived and a lease begins.',
     z.strictObject({ pin: sealedPin, useLastTry: text(64).optional(), ...leaseParams }),
     z.object({ lease: leaseStatusSchema, loaded: z.number() }),
+  ),
+  'pin.store': method(
+    'Tries a sealed PIN once, and puts it into the keychain of the session that the agent runs in.',
+    z.strictObject({ pin: sealedPin, useLastTry: text(64).optional() }),
+    z.object({ token: z.string(), serial: z.string() }),
+  ),
+  'pin.forget': method(
+    'Takes the PIN of a token out of the keychain.',
+    z.strictObject({ token: tokenName.optional() }),
+    z.object({ token: z.string(), forgotten: z.boolean().describe('false: none was stored') }),
   ),
   lock: method(
     'Wipes leaves and ends token sessions; all tokens, or one.',

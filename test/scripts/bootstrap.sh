@@ -109,6 +109,16 @@ has_ykcs11() {
   return 1
 }
 
+has_libsecret() {
+  local file
+  for file in /usr/lib/*-linux-gnu/libsecret-1.so.0 /usr/lib64/libsecret-1.so.0 /usr/lib/libsecret-1.so.0; do
+    if [ -e "$file" ]; then
+      return 0
+    fi
+  done
+  return 1
+}
+
 # Debian's own Python, for which the bindings are packaged.
 has_umockdev_bindings() {
   /usr/bin/python3 -c 'import gi; gi.require_version("UMockdev", "1.0")' 2>/dev/null
@@ -131,6 +141,7 @@ missing_packages() {
         'certutil libnss3-tools' 'git git' '/usr/sbin/sshd openssh-server'
         '/usr/sbin/pcscd pcscd' 'yubico-piv-tool yubico-piv-tool'
         'pinentry-tty pinentry-tty' 'pinentry-curses pinentry-curses'
+        'dbus-run-session dbus' 'gnome-keyring-daemon gnome-keyring' 'gdbus libglib2.0-bin'
         'docker-registry docker-registry' 'notary notary' 'skopeo skopeo' '/usr/sbin/dockerd docker.io'
         'keytool openjdk-17-jre-headless' 'jarsigner openjdk-17-jdk-headless'
         'unshare util-linux' 'setpriv util-linux' 'script bsdutils' 'softhsm2-util softhsm2')
@@ -142,6 +153,7 @@ missing_packages() {
   [ "$MODE" = build ] || has_softhsm || say softhsm2
   [ "$MODE" != test ] || has_openssl_engine || say libengine-pkcs11-openssl
   [ "$MODE" != test ] || has_ykcs11 || say ykcs11
+  [ "$MODE" != test ] || has_libsecret || say libsecret-1-0
   [ "$MODE" != test ] || [ -e /usr/include/PCSC/ifdhandler.h ] || say libpcsclite-dev
   [ "$MODE" != test ] || has_postgres || say postgresql
   [ "$MODE" != test ] || has_umockdev_bindings || printf '%s\n' python3-gi gir1.2-umockdev-1.0 umockdev

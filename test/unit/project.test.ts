@@ -69,10 +69,13 @@ describe('package.json', () => {
     readonly version: string;
     readonly dependencies: Readonly<Record<string, string>>;
     readonly devDependencies: Readonly<Record<string, string>>;
+    readonly optionalDependencies: Readonly<Record<string, string>>;
   }
   interface Locked {
     readonly hasInstallScript?: boolean;
     readonly resolved?: string;
+    /** Of a package that is installed under another name. */
+    readonly name?: string;
   }
   const manifest = JSON.parse(read('package.json')) as Manifest & {
     readonly allowScripts: Readonly<Record<string, boolean>>;
@@ -86,13 +89,17 @@ describe('package.json', () => {
     const locked = lock.packages[''] as unknown as Manifest;
     expect(locked.dependencies).toEqual(manifest.dependencies);
     expect(locked.devDependencies).toEqual(manifest.devDependencies);
+    expect(locked.optionalDependencies).toEqual(manifest.optionalDependencies);
     expect(lock.version).toBe(manifest.version);
   });
 
   it('decides about every package with an install script', () => {
     const scripted = Object.entries(lock.packages)
       .filter(([, locked]) => locked.hasInstallScript === true)
-      .map(([place]) => place.slice(place.lastIndexOf('node_modules/') + 'node_modules/'.length));
+      .map(
+        ([place, { name }]) =>
+          name ?? place.slice(place.lastIndexOf('node_modules/') + 'node_modules/'.length),
+      );
     expect(scripted.length).toBeGreaterThan(0);
     expect(scripted.filter((name) => manifest.allowScripts[name] === undefined)).toEqual([]);
     expect(read('.npmrc')).toContain('strict-allow-scripts=true');

@@ -1,4 +1,4 @@
-/** Words of `agent`, `unlock` and `lock`. */
+/** Words of `agent`, `unlock`, `lock` and `pin`. */
 import type { CommandSpec, OptionSpec } from '../command.js';
 import { PIN_OPTIONS } from './pin-options.js';
 
@@ -51,6 +51,7 @@ export const AGENT_COMMANDS: readonly CommandSpec[] = [
       { flags: '--for <time>', summary: 'how long the lease lasts, for example 30m or 8h' },
       { flags: '--uses <number>', summary: 'how many signatures the lease is good for' },
       { flags: '--blind', summary: 'also allow bare digests, where a policy rule does' },
+      { flags: '--enter-pin', summary: 'type the PIN here, whatever touchstone.toml says' },
       ...PIN_OPTIONS,
     ],
     examples: [
@@ -66,5 +67,25 @@ export const AGENT_COMMANDS: readonly CommandSpec[] = [
     options: [{ flags: '--token <name>', summary: 'only this token; all when left out' }],
     examples: ['touchstone lock', 'touchstone lock --token release'],
     load: async () => (await import('../commands/lock.js')).lock,
+  },
+  {
+    path: ['pin', 'store'],
+    summary: 'put the PIN of a token into the keychain, after a word of warning',
+    options: [
+      { flags: '--token <name>', summary: 'token in touchstone.toml; needed when there are several' },
+      { flags: '--confirm <word>', summary: 'the word that is otherwise typed' },
+      ...PIN_OPTIONS,
+    ],
+    examples: ['touchstone pin store --token release'],
+    load: async () => (await import('../commands/pin-store.js')).pinStore,
+  },
+  {
+    path: ['pin', 'forget'],
+    summary: 'take the PIN of a token out of the keychain',
+    options: [
+      { flags: '--token <name>', summary: 'token in touchstone.toml; needed when there are several' },
+    ],
+    examples: ['touchstone pin forget --token release'],
+    load: async () => (await import('../commands/pin-forget.js')).pinForget,
   },
 ];

@@ -32,10 +32,12 @@ export async function unlock(context: CliContext, invocation: Invocation): Promi
         token: options.text('token'),
         readPin: source.read,
         lease,
-        place: source.interactive ? promptPlace(context.env) : undefined,
+        place: source.interactive && !options.flag('enter-pin') ? promptPlace(context.env) : undefined,
         onAsking: (how) => {
           isAsking = true;
-          context.note(`touchstone: the agent asks for the PIN (${how})`);
+          context.note(
+            `touchstone: ${how === 'keychain' ? 'the agent takes the PIN from the keychain' : `the agent asks for the PIN (${how})`}`,
+          );
         },
         timeoutMs: context.flags.timeoutMs ?? LIMITS.maxDeadlineMs,
       }),
