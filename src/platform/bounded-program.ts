@@ -1,5 +1,5 @@
 /** A program that is asked one thing: started without our descriptors, fed, heard up to a bound, gone by a deadline. */
-import { spawn } from 'node:child_process';
+import { startHeard } from './heard-program.js';
 
 export interface BoundedRun {
   /** Absolute path. */
@@ -16,7 +16,7 @@ export interface BoundedRun {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** `output` may hold a secret: whoever asked overwrites it. */
+/** `output` may hold a secret: whoever asked overwrites it. `how` is for people: `status 1`, `signal SIGSEGV`. */
 export type BoundedEnd =
   | { readonly kind: 'ended'; readonly how: string; readonly output: Buffer }
   | { readonly kind: 'late' }
@@ -24,25 +24,21 @@ export type BoundedEnd =
   | { readonly kind: 'talks-too-much' }
   | { readonly kind: 'not-started' };
 
-/** Runs the program to its end, or kills it; never rejects. `how` is for people: `status 1`, `signal SIGSEGV`. */
+/** Runs the program to its end, or kills it; never rejects for what the program does. */
 export function runBounded(run: BoundedRun): Promise<BoundedEnd> {
-  const { program, argv, environment, input, maxOutputBytes, timeoutMs, signal } = run;
+  const { input, maxOutputBytes, signal } = run;
   if (signal?.aborted === true) {
     input?.fill(0);
     return Promise.resolve({ kind: 'cancelled' });
   }
-  const child = spawn(program, argv, {
-    stdio: ['pipe', 'pipe', 'ignore'],
-    cwd: '/',
-    env: { ...environment },
-  });
-  const heard = Buffer.alloc(maxOutputBytes);
+  const heard = bytesOutsideHeap(maxOutputBytes);
   let length = 0;
   return new Promise<BoundedEnd>((resolve) => {
     const give = (end: BoundedEnd): void => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
-      child.kill('SIGKILL');
+      running.deafen();
+      running.child.kill('SIGKILL');
       resolve(end);
     };
     const onAbort = (): void => {
@@ -50,25 +46,35 @@ export function runBounded(run: BoundedRun): Promise<BoundedEnd> {
     };
     const timer = setTimeout(() => {
       give({ kind: 'late' });
-    }, timeoutMs);
+    }, run.timeoutMs);
     signal?.addEventListener('abort', onAbort);
-    child.once('error', () => {
-      give({ kind: 'not-started' });
+    const running = startHeard(run.program, run.argv, run.environment, {
+      onData: (chunk) => {
+        if (length + chunk.length > heard.length) give({ kind: 'talks-too-much' });
+        else length += chunk.copy(heard, length);
+      },
+      onEnd: (code, killedBy) => {
+        if (code === null && killedBy === null) {
+          give({ kind: 'not-started' });
+          return;
+        }
+        const output = bytesOutsideHeap(length);
+        heard.copy(output, 0, 0, length);
+        give({
+          kind: 'ended',
+          how: killedBy === null ? `status ${code ?? 0}` : `signal ${killedBy}`,
+          output,
+        });
+      },
     });
-    child.stdout.on('data', (chunk: Buffer) => {
-      if (length + chunk.length > heard.length) give({ kind: 'talks-too-much' });
-      else length += chunk.copy(heard, length);
-      chunk.fill(0);
-    });
-    child.once('close', (code, killedBy) => {
-      const how = killedBy === null ? `status ${code ?? 0}` : `signal ${killedBy}`;
-      give({ kind: 'ended', how, output: Buffer.from(heard.subarray(0, length)) });
-    });
-    // A program that ends early breaks the pipe; its end says so already.
-    child.stdin.on('error', () => undefined);
-    child.stdin.end(input, () => input?.fill(0));
+    running.stdin.end(input, () => input?.fill(0));
   }).finally(() => {
     heard.fill(0);
     input?.fill(0);
   });
+}
+
+/** The garbage collector moves small buffers of its own heap, and leaves a copy behind. */
+function bytesOutsideHeap(length: number): Buffer {
+  return Buffer.from(new ArrayBuffer(length));
 }

@@ -16,15 +16,14 @@ export function askAskpass(question: PromptQuestion): Promise<Buffer> {
   return withPromptProgram(question, [text], firstLine);
 }
 
-function firstLine({ child, onEnd }: PromptTalk): Promise<Buffer> {
+function firstLine({ stdin, onData, onEnd }: PromptTalk): Promise<Buffer> {
   const answer = Buffer.alloc(MAX_PIN_BYTES + 1);
   let length = 0;
   return new Promise<Buffer>((resolve, reject) => {
-    child.stdin.end();
-    child.stdout.on('data', (chunk: Buffer) => {
+    stdin.end();
+    onData((chunk) => {
       if (length + chunk.length > answer.length) reject(failed('it says more than a PIN'));
       else length += chunk.copy(answer, length);
-      chunk.fill(0);
     });
     onEnd((code) => {
       if (code === 0) resolve(Buffer.from(answer.subarray(0, lineLength(answer, length))));

@@ -67,17 +67,17 @@ function preparations({ place, ...question }: PromptQuestion): readonly (readonl
 }
 
 class PinentrySession {
-  readonly #stdin: PromptTalk['child']['stdin'];
+  readonly #stdin: PromptTalk['stdin'];
   readonly #lines = new AssuanLines();
   #pin = Buffer.alloc(0);
   #waiting:
     { readonly resolve: (reply: AssuanReply) => void; readonly reject: (e: unknown) => void } | undefined;
   readonly #greeting: Promise<AssuanReply>;
 
-  constructor({ child, onEnd }: PromptTalk) {
-    this.#stdin = child.stdin;
+  constructor({ stdin, onData, onEnd }: PromptTalk) {
+    this.#stdin = stdin;
     this.#greeting = this.#answer();
-    child.stdout.on('data', (chunk: Buffer) => {
+    onData((chunk) => {
       try {
         this.#lines.push(chunk, (reply) => {
           this.#take(reply);

@@ -1,10 +1,10 @@
 /** A program that asks a person for a secret: started without our descriptors or environment, ended by a deadline or on demand. */
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { statSync, type Stats } from 'node:fs';
-import type { Readable, Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { AgentError } from '../../errors/agent-error.js';
 import { errnoOf } from '../errno.js';
 import { scrubEnvironment } from '../hardening.js';
+import { startHeard, type HeardProgram } from '../heard-program.js';
 
 /** What a prompt on the desktop needs of the agent's own environment. Where it appears is for who asks to say. */
 export const PROMPT_VARIABLES: readonly string[] = ['DBUS_SESSION_BUS_ADDRESS', 'XAUTHORITY'];
@@ -43,8 +43,10 @@ export interface PromptQuestion {
 }
 
 export interface PromptTalk {
-  readonly child: ChildProcessByStdio<Writable, Readable, null>;
-  /** Nothing more is said, whether or not the program has exited. */
+  readonly stdin: Writable;
+  /** Hears a piece of what the program says, valid during the call. */
+  readonly onData: (hear: (chunk: Buffer) => void) => void;
+  /** It has ended; null when it could not run, or was ended. */
   readonly onEnd: (end: (code: number | null) => void) => void;
 }
 
@@ -60,20 +62,16 @@ export async function withPromptProgram<T>(
   const { program, timeoutMs, signal } = question;
   requireProgram(program);
   if (signal.aborted) throw new AgentError('limits.cancelled');
-  const child = spawn(program, argv, {
-    stdio: ['pipe', 'pipe', 'ignore'],
-    cwd: '/',
-    env: environmentAt(question.place),
+  const ears = { onData: ignore as (chunk: Buffer) => void, onEnd: ignore as (code: number | null) => void };
+  const running = startHeard(program, argv, environmentAt(question.place), {
+    onData: (chunk) => {
+      ears.onData(chunk);
+    },
+    onEnd: (code) => {
+      ears.onEnd(code);
+    },
   });
-  // A program that ends early breaks the pipe; its end says so already.
-  child.stdin.on('error', () => undefined);
   let timer: NodeJS.Timeout | undefined;
-  const onEnd: PromptTalk['onEnd'] = (end) => {
-    child.once('error', () => {
-      end(null);
-    });
-    child.once('close', end);
-  };
   try {
     return await new Promise<T>((resolve, reject) => {
       timer = setTimeout(() => {
@@ -82,18 +80,29 @@ export async function withPromptProgram<T>(
       signal.addEventListener('abort', () => {
         reject(new AgentError('limits.cancelled'));
       });
-      talk({ child, onEnd }).then(resolve, reject);
+      talk({
+        stdin: running.stdin,
+        onData: (hear) => {
+          ears.onData = hear;
+        },
+        onEnd: (end) => {
+          ears.onEnd = end;
+        },
+      }).then(resolve, reject);
     });
   } finally {
     clearTimeout(timer);
-    endProgram(child);
+    endProgram(running);
   }
 }
 
-function endProgram(child: ChildProcessByStdio<Writable, Readable, null>): void {
-  child.stdin.destroy();
-  // What is still on its way is not for us, and may be half a secret.
-  child.stdout.removeAllListeners('data').on('data', (chunk: Buffer) => chunk.fill(0));
+function ignore(): void {
+  // Until the talk has begun.
+}
+
+function endProgram({ child, stdin, deafen }: HeardProgram): void {
+  stdin.destroy();
+  deafen();
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   child.kill('SIGTERM');
   const timer = setTimeout(() => child.kill('SIGKILL'), TERM_MS);
