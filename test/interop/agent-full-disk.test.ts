@@ -166,7 +166,7 @@ describe('a full disk', () => {
           agent
             .touchstone(['sign', 'file', '--key', KEY, '--output', '-', '-'], { input: 'x' })
             .then(({ status }) => status),
-        { timeout: 15_000 },
+        { timeout: 45_000 },
       )
       .toBe(0);
     expect(await verifyLog()).toMatchObject({ ok: true });

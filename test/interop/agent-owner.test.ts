@@ -75,7 +75,7 @@ test('a stranger is refused, let in by a rule, and still not the owner', async (
   const rule = `\n[[rule]]\nid = "stranger"\nwho = { uid = ${STRANGER} }\nkinds = ["sshsig:file"]\nkeys = ["*#ssh"]\nallow = true\n`;
   writeFileSync(policy, readFileSync(policy, 'utf8') + rule);
   await expect
-    .poll(async () => (await asStranger('key', 'list')).status, { timeout: 10_000, interval: 300 })
+    .poll(async () => (await asStranger('key', 'list')).status, { timeout: 45_000, interval: 300 })
     .toBe(0);
 
   const folder = path.join(path.dirname(path.dirname(agent.socket)), 'stranger');
@@ -120,19 +120,19 @@ test('what the owner asks for in vain is in the log as well', async () => {
 test('a policy that changed is in the log by its digest, and a lease that outlived its front by its name', async () => {
   const digest = (): string => createHash('sha256').update(readFileSync(agent.policyFile)).digest('hex');
   await expect
-    .poll(() => actsNamed(agent.stateDir, 'policy').at(-1)?.['sha256'], { timeout: 10_000 })
+    .poll(() => actsNamed(agent.stateDir, 'policy').at(-1)?.['sha256'], { timeout: 45_000 })
     .toBe(digest());
   const acts = actsNamed(agent.stateDir, 'policy').length;
   writeFileSync(agent.policyFile, `${readFileSync(agent.policyFile, 'utf8')}nonsense`);
   await expect
-    .poll(() => actsNamed(agent.stateDir, 'policy-refused'), { timeout: 10_000 })
+    .poll(() => actsNamed(agent.stateDir, 'policy-refused'), { timeout: 45_000 })
     .toEqual([{ code: 'policy.invalid' }]);
   expect(actsNamed(agent.stateDir, 'policy')).toHaveLength(acts);
   const client = await connectTo(agent);
   const { frontPid, leases } = await client.call('status', {});
   process.kill(frontPid, 'SIGKILL');
   await expect
-    .poll(() => actsNamed(agent.stateDir, 'lease-found').map(({ lease }) => lease), { timeout: 10_000 })
+    .poll(() => actsNamed(agent.stateDir, 'lease-found').map(({ lease }) => lease), { timeout: 45_000 })
     .toEqual(leases.map(({ id }) => id));
   client.close();
 });

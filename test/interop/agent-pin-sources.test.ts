@@ -16,7 +16,7 @@ const KEY = 'touchstone/release#ssh';
 async function outcomeSoon(agent: DemoAgent, wanted: string): Promise<void> {
   using client = await connectTo(agent);
   await expect
-    .poll(() => outcomeOf(client, fileStatement(KEY, 'content')), { timeout: 10_000, interval: 50 })
+    .poll(() => outcomeOf(client, fileStatement(KEY, 'content')), { timeout: 45_000, interval: 50 })
     .toBe(wanted);
 }
 
@@ -46,7 +46,7 @@ describe('a PIN from the configuration', () => {
     await agent.stop();
     chmodSync(agent.pinFile, 0o644);
     await agent.start();
-    await expect.poll(() => actsNamed(agent.stateDir, 'unlock-refused'), { timeout: 10_000 }).toHaveLength(1);
+    await expect.poll(() => actsNamed(agent.stateDir, 'unlock-refused'), { timeout: 45_000 }).toHaveLength(1);
     expect(actsNamed(agent.stateDir, 'unlock-refused')).toMatchObject([
       { token: 'release', code: 'usage.file' },
     ]);
@@ -70,7 +70,7 @@ async function restarted(agent: FaultyAgent, refusals: number): Promise<void> {
   await agent.stop();
   await agent.start();
   await expect
-    .poll(() => actsNamed(agent.stateDir, 'unlock-refused').length, { timeout: 10_000 })
+    .poll(() => actsNamed(agent.stateDir, 'unlock-refused').length, { timeout: 45_000 })
     .toBe(refusals);
 }
 
@@ -107,7 +107,7 @@ it('no PIN is sent after a start in which nobody learned what became of it', asy
   await agent.prepare([`pin = { file = "${agent.writePin('right', FAULTY_PIN)}" }`]);
   agent.module.behave({ tries: 'hidden', C_Login: 'hang' });
   const keeper = await agent.start();
-  await expect.poll(() => agent.logins, { timeout: 10_000 }).toBe(1);
+  await expect.poll(() => agent.logins, { timeout: 45_000 }).toBe(1);
   process.kill(keeper, 'SIGKILL');
   agent.module.change({ tries: 'hidden' });
   await restarted(agent, 1);

@@ -162,7 +162,7 @@ describe('policy', () => {
     expect(await sign(KEY)).toBe('policy.limit');
   });
 
-  it('keeps its counts over a killed front, a killed agent and a restart', { timeout: 40_000 }, async () => {
+  it('keeps its counts over a killed front, a killed agent and a restart', { timeout: 120_000 }, async () => {
     const limits = 'allow = true\nlimits = { count = 5, per_hour = 4 }';
     await setPolicy(HEAD + rule({ id: 'five', kinds: 'sshsig:file', keys: OTHER, rest: limits }));
     expect(await sign(OTHER, 'file', 2)).toBe('ok');

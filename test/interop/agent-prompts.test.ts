@@ -116,7 +116,7 @@ describe('a token whose PIN the agent asks for', () => {
     const client = await connectTo(agent);
     const first = await client.call('unlock.begin', {});
     const asking = client.call('unlock.ask', { attempt: first.attempt, place: {} }).catch(() => undefined);
-    await expect.poll(() => script.heard, { timeout: 10_000 }).toContain('GETPIN');
+    await expect.poll(() => script.heard, { timeout: 45_000 }).toContain('GETPIN');
     const second = await client.call('unlock.begin', {});
     expect(
       await rejectionOf(client.call('unlock.ask', { attempt: second.attempt, place: {} })),
@@ -127,7 +127,7 @@ describe('a token whose PIN the agent asks for', () => {
     await asking;
     expect(await waitForExit([Number(/pid (\d+)/.exec(script.heard)?.[1])], 5000)).toEqual([]);
     await expect
-      .poll(() => actsNamed(agent.stateDir, 'unlock-refused').at(-1), { timeout: 10_000 })
+      .poll(() => actsNamed(agent.stateDir, 'unlock-refused').at(-1), { timeout: 45_000 })
       .toMatchObject({ code: 'limits.cancelled', by: 'prompt' });
   });
 });

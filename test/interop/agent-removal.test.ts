@@ -12,7 +12,7 @@ import { SoftHsmStore } from '../support/softhsm-store.js';
 
 const KEY = 'touchstone/release#ssh';
 /** Three looks, a second apart, before a token counts as removed; and a machine that is busy. */
-const NOTICED = { timeout: 15_000, interval: 100 };
+const NOTICED = { timeout: 45_000, interval: 100 };
 
 describe.each(['keep', 'lock'] as const)('a token with on-removal = "%s"', (onRemoval) => {
   const store = new SoftHsmStore('release');

@@ -75,7 +75,7 @@ describe('an agent at its most talkative', () => {
       env: { ...agent.environment, ...Object.fromEntries(variables.map((name) => [name, MARK])) },
     });
     keeper.unref();
-    await vi.waitFor(() => agent.must(['agent', 'status']), { timeout: 10_000 });
+    await vi.waitFor(() => agent.must(['agent', 'status']), { timeout: 45_000 });
     await agent.must(['token', 'setup', '--adopt', '--backend', 'hmac', '--pin-file', agent.pinFile]);
     await agent.derive(KEY);
   });
@@ -114,7 +114,7 @@ describe('an agent at its most talkative', () => {
       ['sign', 'dsse', '--key', KEY, '--type', TYPE, '-o', path.join(agent.folder, 'out'), '-'],
       statement,
     );
-    await expect.poll(async () => (await status()).leases, { timeout: 15_000 }).toEqual([]);
+    await expect.poll(async () => (await status()).leases, { timeout: 45_000 }).toEqual([]);
     await expect.poll(inMemory, { timeout: 5000 }).toBe(0);
   });
 

@@ -12,7 +12,7 @@ import { SoftHsmStore } from '../support/softhsm-store.js';
 
 /** The driver gets at most so many jobs at once; more stand in the queue. */
 const BUSY = 40;
-const NOTICED = { timeout: 20_000, interval: 50 };
+const NOTICED = { timeout: 45_000, interval: 50 };
 
 describe('a command that signs with a token', () => {
   const KEY = 'touchstone/slow#ssh';

@@ -152,7 +152,7 @@ describe('an agent', () => {
         ({ name }) => name,
       );
     expect(names(await agent.must(['key', 'list', '--json']))).toEqual(names(before));
-  }, 60_000);
+  }, 120_000);
 
   it('whose front is killed is not even missed', async () => {
     await using server = await NotaryServer.start({ authority, trustService: gateway });
@@ -165,7 +165,7 @@ describe('an agent', () => {
     process.kill(frontPid, 'SIGKILL');
     await client.must('addhash', gun, 'v1', '423', '--sha256', HASH, '-p');
     expect(await tagsOf(server, gun)).toEqual(['v1']);
-  }, 60_000);
+  }, 120_000);
 });
 
 it('the gateway stops when it is told to, and ends calls in work first', async () => {

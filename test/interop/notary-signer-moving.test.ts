@@ -80,4 +80,4 @@ it('takes over the repositories of a stock signer', async () => {
   expect(await reader.must('list', gun)).toMatch(/v1[^]*v2/);
   // Somebody who read it before goes on as well.
   expect(await first.must('list', gun)).toMatch(/v1[^]*v2/);
-}, 60_000);
+}, 120_000);

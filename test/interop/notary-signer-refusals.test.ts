@@ -54,7 +54,7 @@ function publish(client: NotaryClient, gun: string, tag: string): ReturnType<Not
 
 /** Health as the real server sees it, once it is `status`; it asks every ten seconds. */
 async function serverHealth(status: number): Promise<string> {
-  await expect.poll(async () => (await server.get(HEALTH_PAGE)).status, { timeout: 25_000 }).toBe(status);
+  await expect.poll(async () => (await server.get(HEALTH_PAGE)).status, { timeout: 45_000 }).toBe(status);
   return (await server.get(HEALTH_PAGE)).text.trim();
 }
 

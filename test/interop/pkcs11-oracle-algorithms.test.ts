@@ -66,7 +66,7 @@ beforeAll(async () => {
     publicKeys.set(algorithm === 'rsa-3072' ? 'rsa' : 'ec', createPublicKey(pem));
   }
   sides = [await openSide(oracle.socket, oracle.pin), await openSide(ours.socket, '')];
-}, 60_000);
+}, 120_000);
 
 afterAll(async () => {
   for (const { client } of sides) client.close();

@@ -269,7 +269,7 @@ describe('a passphrase on the door', () => {
     expect(await before.ask(lockBody(SSH.lock, 'correct horse'))).toEqual(Buffer.of(SSH.success));
     const first = await frontPid();
     process.kill(first, 'SIGKILL');
-    await expect.poll(async () => [0, first].includes(await frontPid()), { timeout: 10_000 }).toBe(false);
+    await expect.poll(async () => [0, first].includes(await frontPid()), { timeout: 45_000 }).toBe(false);
     using after = open();
     expect((await after.identities()).size).toBe(0);
     expect(await after.ask(signBody(blob, FILE))).toEqual(FAILED);

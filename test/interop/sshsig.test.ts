@@ -28,7 +28,7 @@ function sshKeygenAccepts(file: string, spki: Buffer, namespace: string, message
   const signers = join(folder, 'allowed_signers');
   writeFileSync(signers, `me@example.org ${sshPublicKeyLine(spki, '')}\n`);
   const args = ['-Y', 'verify', '-f', signers, '-I', 'me@example.org', '-n', namespace, '-s', file];
-  const { status, error } = spawnSync('ssh-keygen', args, { input: message, timeout: 20_000 });
+  const { status, error } = spawnSync('ssh-keygen', args, { input: message, timeout: 45_000 });
   if (error !== undefined) throw error;
   return status === 0;
 }
@@ -63,10 +63,10 @@ describe('SSHSIG', () => {
   ] as const)('made by ssh-keygen with %s and %s is read and verified by us', (type, hashAlgorithm) => {
     const key = join(folder, `${type}-${hashAlgorithm}`);
     const file = `${key}.message`;
-    execFileSync('ssh-keygen', ['-q', '-t', type, '-N', '', '-C', 'test', '-f', key], { timeout: 20_000 });
+    execFileSync('ssh-keygen', ['-q', '-t', type, '-N', '', '-C', 'test', '-f', key], { timeout: 45_000 });
     writeFileSync(file, MESSAGE);
     const args = ['-q', '-Y', 'sign', '-O', `hashalg=${hashAlgorithm}`, '-f', key, '-n', 'file', file];
-    execFileSync('ssh-keygen', args, { timeout: 20_000, stdio: 'pipe' });
+    execFileSync('ssh-keygen', args, { timeout: 45_000, stdio: 'pipe' });
     const text = readFileSync(`${file}.sig`, 'utf8');
     const read = decodeArmor(text);
     expect(read.namespace).toBe('file');

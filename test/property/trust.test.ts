@@ -91,7 +91,7 @@ describe('a reader', () => {
       }),
       { numRuns: 40 },
     );
-  }, 60_000);
+  }, 120_000);
 
   it('of a repository with one byte changed sees the same or nothing', async () => {
     const made = fresh()
@@ -124,7 +124,7 @@ describe('a reader', () => {
       ),
       { numRuns: 60 },
     );
-  }, 60_000);
+  }, 120_000);
 });
 
 /** Strict JSON has no such key: the owner's role cannot be read then, and a delegation is left out. */

@@ -60,5 +60,5 @@ describe('npm run quickstart -- trust', () => {
     const result = await run('bash', ['test/scripts/bootstrap.sh', 'quickstart', 'trust', '--fast']);
     expect(result.status).toBe(1);
     expectNothingLeft();
-  }, 60_000);
+  }, 120_000);
 });

@@ -57,5 +57,5 @@ describe('npm run quickstart', () => {
 
   it('refuses options it does not know', async () => {
     expect((await quickstart(['--fast'])).status).toBe(1);
-  }, 60_000);
+  }, 120_000);
 });

@@ -35,7 +35,7 @@ export function firstDocker(): DockerProgram {
 }
 
 function output(file: string, argv: readonly string[]): string {
-  return spawnSync(file, argv, { encoding: 'utf8', timeout: 20_000 }).stdout;
+  return spawnSync(file, argv, { encoding: 'utf8', timeout: 45_000 }).stdout;
 }
 
 export interface DockerClientOptions {

@@ -72,7 +72,7 @@ describe.each(['fsync', 'os'] as const)('a process killed while it appends, dura
       expect(report.problems).toEqual([]);
       expect(report.signed).toBe(log.recordedOrder.order);
     }
-  }, 60_000);
+  }, 120_000);
 });
 
 describe('half a line at the end of a file', () => {

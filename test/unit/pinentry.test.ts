@@ -130,7 +130,7 @@ describe('pinentry', () => {
     using second = assuanScript('');
     const end = new AbortController();
     const asking = rejectionOf(askPinentry(question(second.path, { signal: end.signal })));
-    await expect.poll(() => second.heard, { timeout: 10_000 }).toContain('GETPIN');
+    await expect.poll(() => second.heard, { timeout: 45_000 }).toContain('GETPIN');
     end.abort();
     expect((await asking).code).toBe('limits.cancelled');
     expect(await waitForExit([Number(/pid (\d+)/.exec(second.heard)?.[1])], 5000)).toEqual([]);
