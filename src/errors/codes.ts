@@ -206,7 +206,7 @@ export const ERROR_TABLE = {
   'notary.denied': row('the trust server does not allow this', 'log in to the registry with "docker login", then try again', 'after-user-action', 1, -32212),
   'notary.missing': row('there is no trust data for this repository', 'begin with "touchstone trust init REPOSITORY"', 'after-user-action', 6, -32213),
   'notary.reply': row('the trust server answered with something unexpected', 'try again; if it goes on, see "touchstone trust status REPOSITORY"', 'later', 1, -32214),
-  'notary.rejected': row('the trust server rejected what was published', 'see "touchstone trust status REPOSITORY"', 'after-user-action', 1, -32215),
+  'notary.rejected': row('the trust server rejected what was published', 'the next command tries it once more, or takes it back; see "touchstone trust status REPOSITORY"', 'after-user-action', 1, -32215),
   'notary.conflict': row('others kept publishing to this repository', 'try again in a moment', 'later', 1, -32216),
   'notary.expired': row('the metadata has expired', 'its publisher renews it with "touchstone trust heal REPOSITORY"', 'after-user-action', 6, -32217),
   'notary.threshold': row('not enough of the keys that it takes have signed', 'see who signs with "touchstone trust inspect REPOSITORY"', 'after-user-action', 6, -32218),

@@ -72,6 +72,15 @@ export class AgentSigner implements RoleSigner {
     );
   }
 
+  async abandon(repository: string, version: PublishedVersion): Promise<void> {
+    try {
+      await this.#client.call('guard.abandon', { repository, ...version });
+    } catch (cause) {
+      // Never signed, or given up already.
+      if (!(cause instanceof AgentError) || cause.code !== 'guard.version') throw cause;
+    }
+  }
+
   async notePublished(repository: string, versions: readonly PublishedVersion[]): Promise<void> {
     await Promise.all(versions.map((one) => this.#client.call('guard.published', { repository, ...one })));
   }

@@ -126,6 +126,10 @@ export class ImportSigner implements RoleSigner {
     return this.#agent.versionsSigned(repository);
   }
 
+  abandon(repository: string, version: PublishedVersion): Promise<void> {
+    return this.#agent.abandon(repository, version);
+  }
+
   notePublished(repository: string, versions: readonly PublishedVersion[]): Promise<void> {
     return this.#agent.notePublished(repository, versions);
   }

@@ -6,10 +6,9 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AgentError } from '../errors/agent-error.js';
 import type { ErrorCode } from '../errors/codes.js';
-import type { RootDocument } from '../formats/notary1/document.js';
-import { canonicalKeyId } from '../formats/notary1/key.js';
-import { readSignedBytes } from '../formats/notary1/reader.js';
-import { Draft, type PublishedState } from './draft.js';
+import { canonicalKeyId, tufKeyId } from '../formats/notary1/key.js';
+import type { Draft, PublishedState } from './draft.js';
+import { snapshotView, takeBack, unended, type SnapshotView } from './interrupted.js';
 import type { Journal, PendingPublish } from './journal.js';
 import { requireUnlocked } from './locked-keys.js';
 import {
@@ -68,6 +67,8 @@ export class Publisher {
   readonly #view: RepositoryView;
   #earlierRoot: PendingDocument | undefined;
   readonly #signed = new Map<string, number>();
+  /** Of what was taken back. */
+  readonly #notes: string[] = [];
   readonly #patience = Date.now() + PATIENCE_MS;
 
   constructor(parts: PublisherParts) {
@@ -85,12 +86,13 @@ export class Publisher {
     using _lock = await journal.lock(deadline);
     const earlier = await this.#endEarlier();
     // Asked for the same again: it is done.
-    if (earlier?.words === words) return { ...earlier, repository: server.repository, notes: [] };
+    if (earlier?.words === words) return { ...earlier, repository: server.repository, notes: this.#notes };
     const resumed = earlier?.words;
     for (let round = 1; ; round += 1) {
       try {
         const published = await this.#once(words, plan);
-        return { ...published, ...(resumed === undefined ? {} : { resumed }) };
+        const notes = [...this.#notes, ...published.notes];
+        return { ...published, notes, ...(resumed === undefined ? {} : { resumed }) };
       } catch (cause) {
         if (!isConflict(cause)) throw cause;
         journal.clear();
@@ -114,6 +116,8 @@ export class Publisher {
     const documents = pendingDocuments(draft, facts);
     requireUnlocked(documents, held);
     const isOurs = isOwnSnapshot(draft, held);
+    // A server makes a key where the root in force names none of its own: whoever signs a new root has asked already.
+    if (!isOurs && draft.changedRoot === undefined) await requireServerSnapshot(server, draft);
     await this.#waitForOthers(draft, [...documents.map(({ role }) => role), ...(isOurs ? ['snapshot'] : [])]);
     const pending: PendingPublish = {
       words,
@@ -213,16 +217,10 @@ export class Publisher {
     return { keys, nowMs: Date.now(), lifetimes, versionsSigned, earlierRoot: this.#earlierRoot };
   }
 
-  /** A refusal for what is in it will not become a yes: it is dropped. Everything else the next command tries again. */
+  /** Whatever the server says, the journal stays: the next command tries the same bytes once more, and takes back what it cannot end. */
   async #upload(documents: readonly PendingDocument[]): Promise<void> {
-    const { server, journal } = this.#parts;
     const files = documents.flatMap(({ role, file }) => (file === undefined ? [] : [[role, file] as const]));
-    try {
-      await server.upload(new Map(files));
-    } catch (cause) {
-      if (cause instanceof AgentError && cause.code === 'notary.rejected') journal.clear();
-      throw cause;
-    }
+    await this.#parts.server.upload(new Map(files));
   }
 
   async #endEarlier(): Promise<Ended | undefined> {
@@ -237,7 +235,11 @@ export class Publisher {
         requireUnlocked(pending.documents, await signer.keysOf(server.repository));
         return { words, versions: await this.#finish(pending, snapshotView(pending, base)) };
       } catch (cause) {
-        if (!isConflict(cause)) throw unended(words, server.repository, cause);
+        if (isRejection(cause))
+          this.#notes.push(...(await takeBack(pending, { source: server, signer }, cause)));
+        else if (!isConflict(cause)) throw unended(words, server.repository, cause);
+        // Nobody else is waited for: they were ours.
+        for (const { role, version } of pending.documents) this.#noteVersion(role, version);
       }
     }
     const versions = pending.documents.map(versionFacts);
@@ -250,22 +252,20 @@ export class Publisher {
 /** An earlier publish that is published now. */
 type Ended = Pick<Published, 'versions'> & { readonly words: string };
 
-type SnapshotView = Pick<Draft, 'base' | 'dropped' | 'membersOf'>;
-
-/** What a snapshot of an earlier process needs to know. */
-function snapshotView(pending: PendingPublish, base: PublishedState | undefined): SnapshotView {
-  const draft = new Draft(base);
-  const root = rootOf(pending);
-  if (root !== undefined) draft.setRoot(root);
-  for (const role of pending.dropped) draft.drop(role);
-  return draft;
-}
-
-function rootOf({ documents }: PendingPublish): RootDocument | undefined {
-  const root = documents.find(({ role }) => role === 'root');
-  return root === undefined
-    ? undefined
-    : readSignedBytes(root.signedBytes, 'root', 'reading the pending root', 'notary.document');
+/**
+ * A publish without a snapshot is taken only by a server that signs one itself. It is asked for its key, and whatever goes wrong with that
+ * is left to the upload.
+ * @throws AgentError `notary.keys` saying who has to publish
+ */
+async function requireServerSnapshot(server: TrustServer, draft: Draft): Promise<void> {
+  const { repository } = server;
+  const key = await server.serverKey('snapshot').catch(() => undefined);
+  if (key === undefined || draft.membersOf('snapshot').keyids.includes(tufKeyId(key))) return;
+  throw new AgentError('notary.keys', {
+    message: `publishing ${repository}: its owner keeps the key of the snapshot, so only the owner can publish`,
+    hint: `have the owner do it, or hand the snapshot to the server once: touchstone trust key rotate ${repository} snapshot --server-snapshot`,
+    details: { role: 'snapshot' },
+  });
 }
 
 /** A snapshot of ours goes with every publish unless the server keeps its key. */
@@ -278,22 +278,8 @@ function isOwnSnapshot(draft: Draft, keys: readonly RoleKey[]): boolean {
   return keys.some(({ role, canonicalId }) => role === 'snapshot' && ids.includes(canonicalId));
 }
 
-/** What was begun with keys from elsewhere can only be ended with them. */
-function unended(words: string, repository: string, cause: unknown): unknown {
-  if (!(cause instanceof AgentError)) return cause;
-  if (cause.code === 'key.locked') {
-    return new AgentError('key.locked', {
-      message: `ending what was interrupted (${words}): ${cause.message}`,
-      hint: `unlock its token, or drop what it began: touchstone trust reset ${repository}`,
-      cause,
-    });
-  }
-  if (cause.code !== 'key.unknown') return cause;
-  return new AgentError('notary.keys', {
-    message: `ending what was interrupted (${words}): a key that it needs is not here`,
-    hint: `run that command again, or drop what it began: touchstone trust reset ${repository}`,
-    cause,
-  });
+function isRejection(cause: unknown): cause is AgentError {
+  return cause instanceof AgentError && cause.code === 'notary.rejected';
 }
 
 /** Somebody else was faster: at the server, or at the agent. */

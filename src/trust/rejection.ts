@@ -6,8 +6,9 @@ import { isJsonObject } from '../formats/json-object.js';
 import type { HttpReply } from '../registry/http.js';
 
 const MAX_WORDS = 300;
+const SERVER_FAILURE = 500;
 
-/** `notary.conflict` for a version that is not above the stored one, else `notary.rejected` with the server's words. */
+/** `notary.conflict` for a version that is not above the stored one, `notary.reply` for a server that failed, else `notary.rejected`, with its words. */
 export function rejectionOf(repository: string, reply: HttpReply): AgentError {
   const first = firstError(reply.body);
   const code = codeOf(first);
@@ -17,7 +18,8 @@ export function rejectionOf(repository: string, reply: HttpReply): AgentError {
     });
   }
   const words = wordsOf(first);
-  return new AgentError('notary.rejected', {
+  // What fails inside the server says nothing about what it was given.
+  return new AgentError(reply.status >= SERVER_FAILURE ? 'notary.reply' : 'notary.rejected', {
     message: `asking the trust server about ${repository}: it said ${words === '' ? `status ${reply.status}` : words}`,
     details: { status: reply.status, serverCode: printable(code, MAX_WORDS) },
   });

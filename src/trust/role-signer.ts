@@ -44,6 +44,8 @@ export interface RoleSigner {
   sign(orders: readonly SigningOrder[]): Promise<readonly Buffer[]>;
   /** Highest version per role that was signed and that nobody has seen published. */
   versionsSigned(repository: string): Promise<ReadonlyMap<string, number>>;
+  /** Forgets a version that was signed and that its server does not have, so that it may have another content. */
+  abandon(repository: string, version: PublishedVersion): Promise<void>;
   /** Told after a publish was read back. */
   notePublished(repository: string, versions: readonly PublishedVersion[]): Promise<void>;
 }

@@ -1,10 +1,13 @@
-/** In front of a trust server, over plain HTTP: hands everything on, until it is told to let one request or its answer hang. */
+/** In front of a trust server, over plain HTTP: hands everything on, until it is told to let one request or its answer hang, or to reject uploads. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Agent, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { NotaryServer } from './notary-server.js';
+
+/** What `rejectUploads` says. */
+export const REJECTION = 'The server does not feel like it.';
 
 export interface StopRule {
   /** For example `POST`, or the end of a path. */
@@ -20,6 +23,7 @@ export class StoppingProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #upstream: NotaryServer;
   readonly #agent: Agent;
+  #rejecting = 0;
   #rule: StopRule | undefined;
   #reached: (() => void) | undefined;
 
@@ -48,9 +52,15 @@ export class StoppingProxy implements AsyncDisposable {
     });
   }
 
+  /** The next so many uploads are answered by a server that does not take them. */
+  rejectUploads(count: number): void {
+    this.#rejecting = count;
+  }
+
   /** From now on everything passes. */
   release(): void {
     this.#rule = undefined;
+    this.#rejecting = 0;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -65,6 +75,12 @@ export class StoppingProxy implements AsyncDisposable {
     for await (const chunk of incoming as AsyncIterable<Buffer>) chunks.push(chunk);
     this.log.push(`${method} ${url}`);
     if (this.#stops('before', method, url)) return;
+    if (method === 'POST' && this.#rejecting > 0) {
+      this.#rejecting -= 1;
+      outgoing.writeHead(400, { 'content-type': 'application/json' });
+      outgoing.end(JSON.stringify({ errors: [{ code: 'INVALID_UPDATE', message: REJECTION, detail: {} }] }));
+      return;
+    }
     const passed = request(new URL(url, this.#upstream.url), { method, headers, agent: this.#agent });
     passed.on('error', () => outgoing.destroy());
     passed.on('response', (answer: IncomingMessage) => {

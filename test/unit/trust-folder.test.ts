@@ -257,8 +257,9 @@ describe('the wire', () => {
     ],
     ['{"errors":[]}', 'notary.rejected', 'status 400'],
     ['<html>', 'notary.rejected', 'status 400'],
-  ])('says what the server said: %s', (body, code, words) => {
-    const error = serverRejection(NAME, { status: 400, headers: {}, body: Buffer.from(body) });
+    ['{"errors":[{"code":"UNKNOWN","message":"no signer"}]}', 'notary.reply', 'no signer', 500],
+  ])('says what the server said: %s', (body, code, words, status = 400) => {
+    const error = serverRejection(NAME, { status, headers: {}, body: Buffer.from(body) });
     expect([error.code, error.message.includes(words)]).toEqual([code, true]);
   });
 });
