@@ -29,6 +29,11 @@ export function outputFile(document: Named, version: number, rehearsal: boolean)
   return `out/${folderOf(document)}${mark(rehearsal)}${version}.${document.role}.json`;
 }
 
+/** The policy from now on. */
+export function policyOutput(rehearsal: boolean): string {
+  return `out/${mark(rehearsal)}policy.json`;
+}
+
 /** `sig-root-v8-d76b03f1.json`; the name of the repository comes first where there is one. */
 export function signatureFile(
   {

@@ -249,6 +249,10 @@ export const ERROR_TABLE = {
   'ceremony.folder': row('this is no folder of a ceremony', 'make one with "touchstone ceremony new"', 'never', 2, -32261),
   'ceremony.document': row('a document of the ceremony is not valid', 'see which with "touchstone ceremony open"', 'never', 6, -32263),
   'ceremony.action': row('the action does not fit what it begins with', 'prepare it again with "touchstone ceremony new"', 'never', 2, -32264),
+  'ceremony.check': row('a check of the ceremony failed', 'nothing was signed; see all of them with "touchstone ceremony open"', 'never', 6, -32265),
+  'ceremony.order': row('this comes later in a ceremony', 'open, review, sign, close: in this order', 'after-user-action', 2, -32266),
+  'ceremony.signature': row('the signature cannot be taken', 'have it made again with "touchstone ceremony sign"', 'never', 6, -32267),
+  'ceremony.threshold': row('signatures are missing', 'see the board with "touchstone ceremony add", or close with --leave-open', 'after-user-action', 6, -32268),
   'ceremony.transcript': row('the transcript does not verify', 'see "touchstone ceremony verify" for the line', 'never', 6, -32262),
 } as const satisfies Record<string, ErrorRow>;
 

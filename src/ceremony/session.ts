@@ -1,0 +1,220 @@
+/** A ceremony that is going on in a folder: locked, its files read, its transcript open. What was done before counts, however it ended. */
+import { AgentError } from '../errors/agent-error.js';
+import type { FolderLock } from '../platform/store/folder-lock.js';
+import { boardOf, type BoardRow } from './board.js';
+import { ENTRY_CHECKS, WAIVABLE } from './checks/all.js';
+import type { CheckResult } from './checks/check.js';
+import { signatureProblem } from './checks/signatures.js';
+import type { EventOf } from './event.js';
+import type { CeremonyFacts } from './facts.js';
+import { signatureFile, transcriptFile } from './file-names.js';
+import { CeremonyFolder } from './folder.js';
+import { loadFolder } from './loading.js';
+import { sha256Hex, writeForm } from './one-form.js';
+import { readSignatureFile, type SignatureFile } from './signature-file.js';
+import { TOOL_ACTOR, Transcript } from './transcript.js';
+
+/** A check with whoever answers for it when it failed. */
+export interface JudgedCheck extends CheckResult {
+  /** Empty unless somebody waived it. */
+  readonly waivedBy: string;
+}
+
+export class CeremonySession implements Disposable {
+  readonly folder: CeremonyFolder;
+  readonly transcript: Transcript;
+  readonly #lock: FolderLock;
+  #facts: CeremonyFacts;
+  #results: readonly CheckResult[];
+
+  private constructor(folder: CeremonyFolder, lock: FolderLock, transcript: Transcript, read: Read) {
+    this.folder = folder;
+    this.#lock = lock;
+    this.transcript = transcript;
+    this.#facts = read.facts;
+    this.#results = read.results;
+  }
+
+  /**
+   * Opens a folder and writes down signatures that a killed program left without a line.
+   * @param today the date that a person typed now, `YYYY-MM-DD`; the one typed before counts when left out
+   * @throws AgentError `ceremony.check` when a file cannot be read, `ceremony.folder`, `state.locked`
+   */
+  static open(path: string, today?: string): CeremonySession {
+    const folder = CeremonyFolder.open(path);
+    const lock = folder.lock();
+    let transcript: Transcript | undefined;
+    try {
+      const first = requireFacts(folder);
+      transcript = Transcript.open(folder, transcriptFile(first.facts.request.value.rehearsal));
+      const known = today ?? lastOpened(transcript, first.facts)?.today;
+      const session = new CeremonySession(folder, lock, transcript, requireFacts(folder, known));
+      session.#writeDownFound();
+      return session;
+    } catch (cause) {
+      transcript?.[Symbol.dispose]();
+      lock[Symbol.dispose]();
+      throw cause;
+    }
+  }
+
+  get facts(): CeremonyFacts {
+    return this.#facts;
+  }
+
+  /** Who takes part, what day it is: the last `opened` line for this request. */
+  get opened(): EventOf<'opened'> | undefined {
+    return lastOpened(this.transcript, this.#facts);
+  }
+
+  /** Whether a person has confirmed this request after it was last opened. */
+  get isConfirmed(): boolean {
+    const { lines } = this.transcript;
+    const from = lines.findLastIndex(({ event }) => event.event === 'opened');
+    const { sha256 } = this.#facts.request;
+    return (
+      from >= 0 && lines.slice(from).some(({ event }) => event.event === 'confirmed' && event.what === sha256)
+    );
+  }
+
+  /** Everything that is checked before a token is touched. @param waivers name of the person by name of the check */
+  judge(waivers: ReadonlyMap<string, string> = this.#waivers()): readonly JudgedCheck[] {
+    const results = [...this.#results, ...ENTRY_CHECKS.flatMap((check) => check(this.#facts))];
+    return results.map((one) => {
+      const by = one.passed || !WAIVABLE.has(one.check) ? '' : (waivers.get(one.check) ?? '');
+      return { ...one, waivedBy: by };
+    });
+  }
+
+  /** @throws AgentError `ceremony.check` naming the first failed check, `ceremony.order` before `open` and `review` */
+  requireReady(): void {
+    requireGood(this.judge());
+    if (this.opened === undefined)
+      throw outOfOrder('it was not opened here', `touchstone ceremony open ${this.folder.path}`);
+    if (!this.isConfirmed)
+      throw outOfOrder(
+        'nobody has confirmed what is signed',
+        `touchstone ceremony review ${this.folder.path}`,
+      );
+  }
+
+  board(): readonly BoardRow[] {
+    return boardOf(
+      this.#facts.documents,
+      this.#facts.signatures.map(({ value }) => value),
+    );
+  }
+
+  /**
+   * Takes a signature. Of two by one key the one that sorts first is kept, so that it does not matter who came first.
+   * @returns false when it was there already
+   * @throws AgentError `ceremony.signature` saying what is wrong with it
+   */
+  take(file: SignatureFile, how: 'made' | 'added'): boolean {
+    const problem = signatureProblem(file, this.#facts);
+    const name = signatureFile(file, this.#facts.request.value.rehearsal);
+    if (problem !== undefined)
+      throw new AgentError('ceremony.signature', { message: `taking ${name}: ${problem}` });
+    const bytes = writeForm(file);
+    const there = this.folder.read(name);
+    if (there !== undefined && Buffer.compare(keyOf(readSignatureFile(there, name).value), keyOf(file)) <= 0)
+      return false;
+    this.folder.write(name, bytes);
+    this.#writeDown(file, how, name, bytes);
+    this.reload();
+    return true;
+  }
+
+  /** Reads the folder again after something was written into it. @throws AgentError `ceremony.check` */
+  reload(): void {
+    const read = requireFacts(this.folder, this.#facts.today);
+    this.#facts = read.facts;
+    this.#results = read.results;
+  }
+
+  [Symbol.dispose](): void {
+    this.transcript[Symbol.dispose]();
+    this.#lock[Symbol.dispose]();
+  }
+
+  /** Waivers stand in the transcript. */
+  #waivers(): ReadonlyMap<string, string> {
+    const { lines } = this.transcript;
+    const from = Math.max(
+      0,
+      lines.findLastIndex(({ event }) => event.event === 'opened'),
+    );
+    return new Map(
+      lines
+        .slice(from)
+        .flatMap(({ event }) =>
+          event.event === 'check' && event.by !== '' ? [[event.check, event.by] as const] : [],
+        ),
+    );
+  }
+
+  #writeDownFound(): void {
+    const { lines } = this.transcript;
+    const said = new Set(lines.flatMap(({ event }) => (event.event === 'signed' ? [event.sha256] : [])));
+    for (const { value, bytes, sha256 } of this.#facts.signatures) {
+      const name = signatureFile(value, this.#facts.request.value.rehearsal);
+      if (!said.has(sha256) && lines.length > 0) this.#writeDown(value, 'found', name, bytes);
+    }
+  }
+
+  #writeDown(file: SignatureFile, how: EventOf<'signed'>['how'], name: string, bytes: Buffer): void {
+    const { document, documentVersion, payloadSha256, holder, keyId, token } = file;
+    this.transcript.add(how === 'made' ? holder : TOOL_ACTOR, {
+      event: 'signed',
+      how,
+      document,
+      documentVersion,
+      payloadSha256,
+      holder,
+      keyId,
+      serial: token.serial,
+      file: name,
+      sha256: sha256Hex(bytes),
+    });
+  }
+}
+
+/** @throws AgentError `ceremony.check` naming the first that is neither passed nor waived */
+export function requireGood(checks: readonly JudgedCheck[]): void {
+  const failed = checks.filter(({ passed, waivedBy }) => !passed && waivedBy === '');
+  const [first] = failed;
+  if (first === undefined) return;
+  const { check, subject, says } = first;
+  const more = failed.length > 1 ? ` (and ${failed.length - 1} more)` : '';
+  throw new AgentError('ceremony.check', {
+    message: `${check}${subject === '' ? '' : ` of ${subject}`}: ${says}${more}`,
+    details: { check, subject, failed: failed.map((one) => one.check) },
+  });
+}
+
+interface Read {
+  readonly facts: CeremonyFacts;
+  readonly results: readonly CheckResult[];
+}
+
+function requireFacts(folder: CeremonyFolder, today?: string): Read {
+  const { facts, results } = loadFolder(folder, today);
+  const judged = results.map((one) => ({ ...one, waivedBy: '' }));
+  if (facts === undefined || results.some(({ passed }) => !passed)) requireGood(judged);
+  if (facts !== undefined) return { facts, results };
+  throw new AgentError('ceremony.check', { message: `opening ${folder.path}: its files cannot be read` });
+}
+
+function lastOpened(transcript: Transcript, { request }: CeremonyFacts): EventOf<'opened'> | undefined {
+  const found = transcript.lines.flatMap(({ event }) => (event.event === 'opened' ? [event] : []));
+  return found.findLast((event) => event.request === request.sha256);
+}
+
+/** Signature first, then everything else. */
+function keyOf(file: SignatureFile): Buffer {
+  return Buffer.concat([Buffer.from(file.signature, 'hex'), writeForm(file)]);
+}
+
+function outOfOrder(problem: string, next: string): AgentError {
+  return new AgentError('ceremony.order', { message: `signing: ${problem}`, hint: `run "${next}" first` });
+}
