@@ -1,5 +1,8 @@
 /** The `keys.*` and `tokens.setup` methods: each a short workflow between keeper, keyring and audit log. */
 import { derivedAlgorithm } from '../crypto/derive.js';
+import { keyIdOf } from '../crypto/key-id.js';
+import { rawFromSpki } from '../crypto/public-key.js';
+import { decodeBase64 } from '../encoding/base64.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
 import type { KeyringAnchor, LeafRecord } from '../keys/key-record.js';
 import { addHome, addLeaf, nextEpoch, retireAndAdd, revokeLeaf } from '../keys/keyring-change.js';
@@ -18,6 +21,8 @@ import type { Peer } from './peer.js';
 const CREATE_MS = 150_000;
 /** Two slow tokens, and a touch or two. Milliseconds. */
 const SETUP_MS = 180_000;
+/** Loading a driver, and a look. Milliseconds. */
+const FIND_MS = 30_000;
 
 export interface KeyServiceParts {
   readonly keeper: KeeperLink;
@@ -128,6 +133,43 @@ export class KeyService {
         token: params.token,
       });
       return { key: keys.info(record, await loaded()) };
+    });
+  }
+
+  /** Records a key of a holder's token; one that is recorded already for this repository is returned as it is. */
+  adopt(params: Params<'keys.adopt'>, peer: Peer): Promise<Result<'keys.adopt'>> {
+    const { keys, editor, keeper, loaded } = this.#parts;
+    return this.#act('adopt', peer, async () => {
+      const { anchor } = keys.keyring;
+      const { publicKey, token } = params;
+      const spki = decodeBase64(publicKey, 'publicKey');
+      const fields = namedFields({ ...parseKeyName(params.key), algorithm: rawFromSpki(spki).algorithm });
+      requireAdoptable(fields, keyIdOf(spki), anchor);
+      requireOwnIndex(fields);
+      const { home } = await keeper.call('find', { token, publicKey }, FIND_MS);
+      const facts = {
+        keyId: keyIdOf(spki),
+        publicKey,
+        createdAt: now(),
+        homes: [home],
+        origin: 'token',
+      } as const;
+      const record: LeafRecord = { usage: 'sign', ...fields, state: 'active', ...facts };
+      const known = keys.keyring
+        .leaves()
+        .find(({ keyId, repository }) => keyId === record.keyId && repository === record.repository);
+      if (known !== undefined) {
+        // Its token may have been given another label since.
+        if (
+          !known.homes.some((at) => at.token === home.token && at.id === home.id && at.label === home.label)
+        )
+          await editor.change((records) => addHome(records, known.keyId, home));
+        return { key: keys.info(keys.keyring.find(keyNameOf(known)), await loaded()), adopted: false };
+      }
+      requireFirstEpoch(fields, keys.keyring.leaves());
+      await editor.change((records) => addLeaf(records, record));
+      this.#parts.trail.noteAct('adopt', peer, { key: keyNameOf(record), keyId: record.keyId, token });
+      return { key: keys.info(record, await loaded()), adopted: true };
     });
   }
 
@@ -274,6 +316,19 @@ function requireOwnIndex({ repository, role, index }: CreateFields): void {
     hint: `name it ${repository}#${ROOT_ROLE}:1`,
     details: { field: 'index' },
   });
+}
+
+/** @throws AgentError `key.usage`: only roots are adopted, and none that derives or that signs the keyring */
+function requireAdoptable({ role }: CreateFields, keyId: string, anchor: KeyringAnchor): void {
+  const why =
+    role !== ROOT_ROLE
+      ? 'only root keys are adopted'
+      : keyId === anchor.derivation.keyId
+        ? 'it is the derivation key, which signs nothing'
+        : keyId === anchor.root.keyId
+          ? 'it is the root of this keyring, and signs as REPOSITORY#root already'
+          : undefined;
+  if (why !== undefined) throw new AgentError('key.usage', { message: `adopting a key: ${why}` });
 }
 
 function isSame(leaf: LeafRecord, fields: CreateFields): boolean {

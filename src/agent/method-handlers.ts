@@ -57,6 +57,7 @@ export function methodHandlers(parts: HandlerParts): MethodHandlers {
     'keys.show': ({ key }) => keyService.show(key),
     'keys.derive': ({ key }, peer) => keyService.derive(key, peer),
     'keys.create': (params, peer) => keyService.create(params, peer),
+    'keys.adopt': (params, peer) => keyService.adopt(params, peer),
     'keys.rotate': ({ key }, peer) => keyService.rotate(key, peer),
     'keys.revoke': ({ key, reason }, peer) => keyService.revoke(key, reason, peer),
     'keys.install': (params, peer) => keyService.install(params, peer),

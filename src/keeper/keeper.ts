@@ -224,6 +224,7 @@ export class Keeper {
     setup: (params) => this.#provisioning.setup(params),
     derive: ({ fields }) => this.#derive(fields),
     create: (params) => this.#making.create(params),
+    find: async (params) => ({ home: await this.#making.find(params) }),
     install: async ({ keyId, pin, useLastTry }) => ({
       home: await this.#installing.install(keyId, pin, useLastTry),
     }),

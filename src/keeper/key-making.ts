@@ -4,7 +4,7 @@ import { keyIdOf } from '../crypto/key-id.js';
 import { rawFromSpki } from '../crypto/public-key.js';
 import { AgentError } from '../errors/agent-error.js';
 import { formatKeyName } from '../keys/key-name.js';
-import type { LeafRecord } from '../keys/key-record.js';
+import type { LeafRecord, TokenHome } from '../keys/key-record.js';
 import { isAgentRole, ROOT_ROLE } from '../keys/roles.js';
 import type { KeyShelf } from './key-shelf.js';
 import type { LeaseBook } from './lease-book.js';
@@ -15,6 +15,7 @@ import type { CreateFields, KeeperCalls } from './wire.js';
 
 /** RSA on a slow card takes its time. */
 const GENERATE_DEADLINE_MS = 120_000;
+const FIND_DEADLINE_MS = 10_000;
 const ID_BYTES = 8;
 
 export interface KeyMakingParts {
@@ -46,6 +47,16 @@ export class KeyMaking {
     return unit
       .section(() => this.#makeWithPin(unit, opened.pin, fields, useLastTry))
       .finally(() => opened.pin.fill(0));
+  }
+
+  /** @throws AgentError `token.unknown`, `token.absent`, `token.key-missing` */
+  find({ token, publicKey }: KeeperCalls['find']['params']): Promise<TokenHome> {
+    const unit = this.#unit(token);
+    return unit.section(async () => {
+      await unit.open();
+      const { result } = await unit.call('findPublicKey', { publicKey }, FIND_DEADLINE_MS);
+      return { token: unit.status().uri, id: result.id, label: result.label };
+    });
   }
 
   /** For a token that holds none of our keys yet, and so cannot be unlocked; it is locked again afterwards. */

@@ -42,7 +42,9 @@ export class KeyShelf {
         this.#keys.delete(id);
       }
     }
-    for (const record of records) this.put(record);
+    // A root of several repositories stands there once for each: it is active while it is in one of them.
+    for (const record of records) if (!isActive(record)) this.put(record);
+    for (const record of records) if (isActive(record)) this.put(record);
   }
 
   /** Adds or refreshes one record, keeping what is loaded for it. */
@@ -114,6 +116,10 @@ export class KeyShelf {
       dropLeaf(key);
     }
   }
+}
+
+function isActive(record: RootRecord | LeafRecord): boolean {
+  return record.usage === 'root' || record.state === 'active';
 }
 
 function dropLeaf(key: ShelfKey): void {

@@ -205,6 +205,11 @@ export interface KeeperCalls {
     };
     result: { keyId: string; publicKey: string; home: TokenHome };
   };
+  /** Where a configured token has the key with this public half (DER, base64); no PIN is needed to look. */
+  readonly find: {
+    params: { token: string; publicKey: string };
+    result: { home: TokenHome };
+  };
   /** Puts a leaf into a second token as a non-extractable key. The leaf's derivation token must be unlocked. */
   readonly install: {
     params: { keyId: string; pin: SealedPin; useLastTry?: string | undefined };

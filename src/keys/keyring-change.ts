@@ -2,6 +2,7 @@
 import { AgentError } from '../errors/agent-error.js';
 import { keyNameOf } from './key-name.js';
 import type { KeyringRecords, LeafRecord, TokenHome } from './key-record.js';
+import { ROOT_ROLE } from './roles.js';
 
 const MAX_EPOCH = 0xffff_ffff;
 
@@ -20,7 +21,7 @@ export function emptyRecords(anchorHash: string): KeyringRecords {
 export function addLeaf(records: KeyringRecords, leaf: LeafRecord): KeyringRecords {
   const taken = records.leaves.find(
     (known) =>
-      known.keyId === leaf.keyId ||
+      (known.keyId === leaf.keyId && !areRootsOfTwo(known, leaf)) ||
       (isSameKey(known, leaf) && (known.epoch === leaf.epoch || known.state === 'active')),
   );
   if (taken !== undefined)
@@ -47,14 +48,14 @@ export function retireAndAdd(
   successor: LeafRecord,
   at: string,
 ): KeyringRecords {
-  const old = leafById(records, keyId);
+  const old = leafById(records, keyId, successor);
   if (old.state === 'revoked') throw new AgentError('key.revoked');
   if (old.state === 'retired') throw new AgentError('key.retired');
   if (!isSameKey(old, successor) || successor.epoch !== nextEpoch(records, old)) {
     throw new AgentError('key.mismatch', { message: 'rotating a key: the new key is not its next epoch' });
   }
   const retired: LeafRecord = { ...old, state: 'retired', retiredAt: at };
-  const leaves = replace(records, retired);
+  const leaves = records.leaves.map((known) => (known === old ? retired : known));
   return { ...addLeaf({ ...records, leaves }, successor), sequence: records.sequence + 1 };
 }
 
@@ -74,13 +75,11 @@ export function revokeLeaf(records: KeyringRecords, keyId: string, revocation: R
   const old = leafById(records, keyId);
   if (old.state === 'revoked')
     throw new AgentError('key.revoked', { message: `${keyNameOf(old)} is already revoked` });
-  const revoked: LeafRecord = {
-    ...old,
-    state: 'revoked',
-    revokedAt: revocation.at,
-    revokedReason: revocation.reason,
-  };
-  return next(records, replace(records, revoked));
+  const { at, reason } = revocation;
+  return next(
+    records,
+    replace(records, keyId, (leaf) => ({ ...leaf, state: 'revoked', revokedAt: at, revokedReason: reason })),
+  );
 }
 
 /**
@@ -90,22 +89,38 @@ export function revokeLeaf(records: KeyringRecords, keyId: string, revocation: R
 export function addHome(records: KeyringRecords, keyId: string, home: TokenHome): KeyringRecords {
   const old = leafById(records, keyId);
   const others = old.homes.filter((known) => known.token !== home.token || known.id !== home.id);
-  return next(records, replace(records, { ...old, homes: [...others, home] }));
+  return next(
+    records,
+    replace(records, keyId, (leaf) => ({ ...leaf, homes: [...others, home] })),
+  );
 }
 
-function leafById(records: KeyringRecords, keyId: string): LeafRecord {
-  const leaf = records.leaves.find((known) => known.keyId === keyId);
+/** @param like where a key is the root of several repositories: which of them is meant */
+function leafById(records: KeyringRecords, keyId: string, like?: LeafRecord): LeafRecord {
+  const all = records.leaves.filter((known) => known.keyId === keyId);
+  const leaf = all.find((known) => like !== undefined && isSameKey(known, like)) ?? all[0];
   if (leaf === undefined) throw new AgentError('key.unknown');
   return leaf;
 }
 
-function replace(records: KeyringRecords, leaf: LeafRecord): readonly LeafRecord[] {
-  return records.leaves.map((known) => (known.keyId === leaf.keyId ? leaf : known));
+/** What becomes of a key becomes of it in every repository. */
+function replace(
+  records: KeyringRecords,
+  keyId: string,
+  change: (leaf: LeafRecord) => LeafRecord,
+): readonly LeafRecord[] {
+  return records.leaves.map((known) => (known.keyId === keyId ? change(known) : known));
 }
 
 function next(records: KeyringRecords, leaves: readonly LeafRecord[]): KeyringRecords {
   const version = leaves.some(({ origin }) => origin !== undefined) ? 2 : records.version;
   return { ...records, version, sequence: records.sequence + 1, leaves };
+}
+
+/** A holder's key on a token may be the root of any number of repositories; every other key is of one. */
+export function areRootsOfTwo(a: LeafRecord, b: LeafRecord): boolean {
+  const isRoot = ({ role, origin }: LeafRecord): boolean => role === ROOT_ROLE && origin === 'token';
+  return isRoot(a) && isRoot(b) && a.repository !== b.repository;
 }
 
 function isSameKey(a: LeafRecord, b: LeafRecord): boolean {

@@ -7,6 +7,7 @@ import { decodeBase64 } from '../encoding/base64.js';
 import { AgentError } from '../errors/agent-error.js';
 import type { KeyringAnchor, KeyringRecords, LeafRecord } from './key-record.js';
 import { parseKeyUri } from './key-uri.js';
+import { areRootsOfTwo } from './keyring-change.js';
 import { isOtpTokenUri } from './otp-uri.js';
 import { isAgentRole, kindsOfRole, ROOT_ROLE } from './roles.js';
 
@@ -51,6 +52,7 @@ export function checkAnchor(anchor: KeyringAnchor): void {
 /** @throws AgentError `state.damaged`, naming the record and field. */
 export function checkRecords(anchor: KeyringAnchor, records: KeyringRecords): void {
   const ids = new Set([anchor.root.keyId, anchor.audit.keyId, anchor.derivation.keyId]);
+  const roots = new Map<string, LeafRecord>();
   const names = new Set<string>();
   for (const [position, leaf] of records.leaves.entries()) {
     checking(`keyring records: leaves.${position}`, () => {
@@ -61,8 +63,11 @@ export function checkRecords(anchor: KeyringAnchor, records: KeyringRecords): vo
       // Index 0 is the name of the keyring's own root.
       if (leaf.role === ROOT_ROLE && (leaf.origin === undefined || leaf.index === 0))
         throw broken('the root of a repository is made on a token, with index 1 or more');
-      if (ids.has(leaf.keyId)) throw broken('its key stands twice');
+      const known = roots.get(leaf.keyId);
+      if (known === undefined ? ids.has(leaf.keyId) : !areRootsOfTwo(known, leaf))
+        throw broken('its key stands twice');
       ids.add(leaf.keyId);
+      if (leaf.role === ROOT_ROLE) roots.set(leaf.keyId, leaf);
       for (const name of claimedNames(leaf)) {
         if (names.has(name)) throw broken('its name stands twice');
         names.add(name);

@@ -147,6 +147,15 @@ export const METHODS = {
     }),
     z.object({ key: keyInfoSchema }),
   ),
+  'keys.adopt': method(
+    'Records a root key that is on a token already, found there by its public half, as a root of a repository; asks for no PIN.',
+    z.strictObject({
+      key: keyName,
+      token: tokenName,
+      publicKey: base64.max(1024).describe('DER SubjectPublicKeyInfo, base64'),
+    }),
+    z.object({ key: keyInfoSchema, adopted: z.boolean() }),
+  ),
   'keys.rotate': method(
     'Moves a key to its next epoch; the old one is kept as retired, or as revoked when it was.',
     z.strictObject({ key: keyName }),

@@ -71,6 +71,11 @@ export interface Token extends Disposable {
   generateDerivationKey(key: KeyReference, backend: ObjectBackend): TokenKey;
   /** @throws AgentError `token.key-missing`, `key.usage` when its attributes allow more or less than signing */
   findSigningKey(key: KeyReference, algorithm: KeyAlgorithm): TokenKey;
+  /**
+   * The key whose public half is `spki` (DER), found without a login; whether it may sign shows when it is used.
+   * @throws AgentError `token.key-missing`
+   */
+  findPublicKey(spki: Uint8Array): TokenKey;
   /** @throws AgentError `token.key-missing`, `key.usage` when its attributes allow more or less than deriving */
   findDerivationKey(key: KeyReference, backend: ObjectBackend): TokenKey;
   /** derive v1, step 1 (docs/spec/derivation.md): 32 bytes that the caller overwrites. */

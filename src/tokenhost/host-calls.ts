@@ -38,6 +38,7 @@ const HANDLERS: { readonly [M in TokenMethod]: Handler<M> } = {
     result: token.generateDerivationKey(params.key(), params.backend()),
   }),
   findSigningKey: (token, params) => ({ result: token.findSigningKey(params.key(), params.algorithm()) }),
+  findPublicKey: (token, params) => ({ result: token.findPublicKey(params.base64('publicKey')) }),
   findDerivationKey: (token, params) => ({ result: token.findDerivationKey(params.key(), params.backend()) }),
   evaluatePrf: (token, params, raw) => ({
     result: {},

@@ -109,6 +109,8 @@ export interface HostCalls {
   };
   /** Finds a signing key by id and label, checks its attributes, keeps the handle. */
   readonly findSigningKey: { params: SigningKeyParams; result: HostKeyInfo };
+  /** Finds a key by its public half (DER, base64), before a login. */
+  readonly findPublicKey: { params: { publicKey: string }; result: HostKeyInfo };
   /** Finds the derivation key and checks `derive only`. */
   readonly findDerivationKey: {
     params: { id: string; label: string; backend: ObjectBackend };
@@ -167,6 +169,7 @@ export const HOST_METHODS = [
   'generateDerivationKey',
   'findSigningKey',
   'findDerivationKey',
+  'findPublicKey',
   'evaluatePrf',
   'signDigest',
   'importSigningKey',

@@ -30,6 +30,7 @@ export async function performOtpCall(token: OtpToken, request: HostRequest): Pro
     case 'generateDerivationKey':
     case 'findSigningKey':
     case 'findDerivationKey':
+    case 'findPublicKey':
     case 'signDigest':
     case 'signData':
     case 'importSigningKey':

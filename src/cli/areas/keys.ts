@@ -100,6 +100,17 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('../commands/key-create.js')).keyCreate,
   },
   {
+    path: ['key', 'adopt'],
+    summary: 'record a root key that is on a token already; it is found by its public key and takes no PIN',
+    arguments: [{ ...KEY_ARGUMENT, summary: 'REPOSITORY#root:INDEX, with an index from 1 on' }],
+    options: [
+      { flags: '--token <name>', summary: 'token in touchstone.toml', required: true },
+      { flags: '--public-key <file>', summary: 'its public key, PEM; - is standard input', required: true },
+    ],
+    examples: ['touchstone key adopt acme/tuf#root:1 --token alice --public-key alice.pem'],
+    load: async () => (await import('../commands/key-adopt.js')).keyAdopt,
+  },
+  {
     path: ['key', 'rotate'],
     summary: 'move on to the next epoch; the old key is kept as retired',
     arguments: [KEY_ARGUMENT],

@@ -23,7 +23,7 @@ export function nameAttributes(key: KeyReference): { readonly CKA_ID: Buffer; re
 }
 
 /** Handles of the objects that have all these attributes, at most eight. */
-function findObjects(session: Pkcs11Session, values: AttributeValues): readonly Handle[] {
+export function findObjects(session: Pkcs11Session, values: AttributeValues): readonly Handle[] {
   const { calls } = session;
   const handle = session.handle();
   driverCall('C_FindObjectsInit', () => {

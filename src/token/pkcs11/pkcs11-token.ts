@@ -25,7 +25,7 @@ import {
 } from './derivation-key.js';
 import { initialiseToken } from './initialise.js';
 import { Pkcs11Module } from './module.js';
-import { readPublicHalf } from './public-half.js';
+import { findPublicHalf, readPublicHalf } from './public-half.js';
 import { driverValueOf } from './rv.js';
 import { Pkcs11Session } from './session.js';
 import { findSigningKey, generateSigningKey, importSigningKey, signData, signDigest } from './signing-key.js';
@@ -113,6 +113,10 @@ export class Pkcs11Token implements Token {
       this.#signingHandle(session, key, algorithm);
       return readPublicHalf(session, key, algorithm);
     });
+  }
+
+  findPublicKey(spki: Uint8Array): TokenKey {
+    return this.#read((session) => findPublicHalf(session, spki));
   }
 
   findDerivationKey(key: KeyReference, backend: ObjectBackend): TokenKey {

@@ -14,7 +14,7 @@ import { cardInfo, findCard, isStillThere, type FoundCard } from './find-card.js
 import { requirePin } from './pin-form.js';
 import { PivAdmin } from './piv-admin.js';
 import type { CardFacts, SlotFacts } from './piv-card.js';
-import { slotNamed, slotOf, type PivSlot } from './piv-slots.js';
+import { ROOT_SLOT, slotNamed, slotOf, type PivSlot } from './piv-slots.js';
 import { touchOutcome } from './touch-outcome.js';
 import { Ykcs11 } from './ykcs11.js';
 
@@ -88,6 +88,12 @@ export class PivToken implements Token {
     const facts = this.#look(slot);
     if (facts.policies?.pin === 'always') throw asksEachTime(slot);
     return describe(slot, facts);
+  }
+
+  findPublicKey(spki: Uint8Array): TokenKey {
+    const found = describe(ROOT_SLOT, this.#look(ROOT_SLOT));
+    if (found.publicKey === Buffer.from(spki).toString('base64')) return found;
+    throw new AgentError('token.key-missing', { message: `${ROOT_SLOT.key.label} holds another key` });
   }
 
   findDerivationKey(key: KeyReference, backend: ObjectBackend): TokenKey {
