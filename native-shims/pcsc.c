@@ -5,10 +5,13 @@
 #include "shims.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <openssl/crypto.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #ifdef __APPLE__
 #define PCSC_LIBRARY "/System/Library/Frameworks/PCSC.framework/PCSC"
@@ -24,6 +27,7 @@ typedef unsigned long pcsc_dword;
 #define MAX_READERS_BYTES 4096
 #define MAX_READER_BYTES 256
 #define MAX_ATR_BYTES 33
+#define MAX_WAIT_MS 60000
 /* Header, length byte, 255 bytes, Le; an answer has 256 bytes and a status word. */
 #define MAX_COMMAND_BYTES 261
 #define MAX_ANSWER_BYTES 258
@@ -31,6 +35,7 @@ typedef unsigned long pcsc_dword;
 enum { SCOPE_USER = 0, SHARE_SHARED = 2, PROTOCOL_ANY = 3, LEAVE_CARD = 0, RESET_CARD = 1, STATE_PRESENT = 0x20 };
 #define SCARD_S_SUCCESS 0
 #define SCARD_E_NO_READERS ((pcsc_long)(int32_t)0x8010002e)
+#define SCARD_E_SHARING_VIOLATION ((pcsc_long)(int32_t)0x8010000b)
 #define SCARD_E_NO_READERS_UNSIGNED ((pcsc_long)0x8010002e)
 
 /* Marks our handles, so that no other object of any addon passes for one. */
@@ -184,34 +189,132 @@ static void on_collected(napi_env env, void *data, void *hint) {
   free(data);
 }
 
+/*
+ * Connecting and beginning wait for the transactions of other programs without a limit, and nothing can interrupt them: a thread of
+ * its own waits, and gives the card back by itself when it comes too late.
+ */
+typedef struct {
+  pthread_mutex_t lock;
+  pthread_cond_t ended;
+  bool done;
+  bool abandoned;
+  char reader[MAX_READER_BYTES];
+  connection held;
+  const char *what;
+  pcsc_long failed;
+} opening;
+
+static void free_opening(opening *work) {
+  pthread_cond_destroy(&work->ended);
+  pthread_mutex_destroy(&work->lock);
+  free(work);
+}
+
+static void connect_card(opening *work) {
+  connection *held = &work->held;
+  work->what = "SCardConnect";
+  work->failed =
+      pcsc.connect(held->context, work->reader, SHARE_SHARED, PROTOCOL_ANY, &held->card, &held->protocol);
+  if (work->failed == SCARD_S_SUCCESS) {
+    work->what = "SCardBeginTransaction";
+    work->failed = pcsc.begin(held->card);
+    if (work->failed != SCARD_S_SUCCESS) pcsc.disconnect(held->card, LEAVE_CARD);
+  }
+  if (work->failed != SCARD_S_SUCCESS) pcsc.release(held->context);
+  held->open = work->failed == SCARD_S_SUCCESS;
+}
+
+static void *open_in_thread(void *data) {
+  opening *work = data;
+  connect_card(work);
+  pthread_mutex_lock(&work->lock);
+  bool late = work->abandoned;
+  work->done = true;
+  pthread_cond_signal(&work->ended);
+  pthread_mutex_unlock(&work->lock);
+  if (late) {
+    close_connection(&work->held, LEAVE_CARD);
+    free_opening(work);
+  }
+  return NULL;
+}
+
+/* The clock of a condition variable, milliseconds from now. */
+static struct timespec deadline_in(uint32_t milliseconds) {
+  struct timespec until;
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_sec += milliseconds / 1000;
+  until.tv_nsec += (long)(milliseconds % 1000) * 1000000L;
+  if (until.tv_nsec >= 1000000000L) {
+    until.tv_sec += 1;
+    until.tv_nsec -= 1000000000L;
+  }
+  return until;
+}
+
+/* False when the thread goes on alone: `work` is its own then. */
+static bool wait_for(opening *work, uint32_t milliseconds) {
+  const struct timespec until = deadline_in(milliseconds);
+  int waited = 0;
+  pthread_mutex_lock(&work->lock);
+  while (!work->done && waited != ETIMEDOUT) waited = pthread_cond_timedwait(&work->ended, &work->lock, &until);
+  bool done = work->done;
+  work->abandoned = !done;
+  pthread_mutex_unlock(&work->lock);
+  return done;
+}
+
+/* The card in one transaction, or NULL after throwing; takes over `context`. */
+static connection *open_card(shim_call *call, const char *reader, uint32_t milliseconds, pcsc_context context) {
+  pthread_t thread;
+  opening *work = calloc(1, sizeof *work);
+  connection *held = calloc(1, sizeof *held);
+  if (work == NULL || held == NULL) {
+    free(work);
+    free(held);
+    pcsc.release(context);
+    shim_throw_code(call, "ENOMEM", "out of memory");
+    return NULL;
+  }
+  pthread_mutex_init(&work->lock, NULL);
+  pthread_cond_init(&work->ended, NULL);
+  memcpy(work->reader, reader, sizeof work->reader);
+  work->held.context = context;
+  if (pthread_create(&thread, NULL, open_in_thread, work) != 0) {
+    free_opening(work);
+    free(held);
+    pcsc.release(context);
+    shim_throw_code(call, "EAGAIN", "no thread could be started");
+    return NULL;
+  }
+  pthread_detach(thread);
+  if (!wait_for(work, milliseconds)) {
+    free(held);
+    throw_pcsc(call, "another program holds the card", SCARD_E_SHARING_VIOLATION);
+    return NULL;
+  }
+  *held = work->held;
+  const char *what = work->what;
+  pcsc_long failed = work->failed;
+  free_opening(work);
+  if (failed == SCARD_S_SUCCESS) return held;
+  free(held);
+  throw_pcsc(call, what, failed);
+  return NULL;
+}
+
 napi_value shim_pcsc_open(napi_env env, napi_callback_info info) {
   shim_call call;
   char reader[MAX_READER_BYTES];
+  int64_t milliseconds;
   pcsc_context context;
   napi_value handle;
   if (!shim_begin(&call, env, info, "pcscOpen") || !shim_take_string(&call, 0, "reader", reader, sizeof reader) ||
-      !establish(&call, &context)) {
+      !shim_take_integer(&call, 1, "waitMs", 0, MAX_WAIT_MS, &milliseconds) || !establish(&call, &context)) {
     return NULL;
   }
-  connection *held = calloc(1, sizeof *held);
-  if (held == NULL) {
-    pcsc.release(context);
-    return shim_throw_code(&call, "ENOMEM", "out of memory");
-  }
-  held->context = context;
-  const char *what = "SCardConnect";
-  pcsc_long failed = pcsc.connect(context, reader, SHARE_SHARED, PROTOCOL_ANY, &held->card, &held->protocol);
-  if (failed == SCARD_S_SUCCESS) {
-    what = "SCardBeginTransaction";
-    failed = pcsc.begin(held->card);
-    if (failed != SCARD_S_SUCCESS) pcsc.disconnect(held->card, LEAVE_CARD);
-  }
-  if (failed != SCARD_S_SUCCESS) {
-    pcsc.release(context);
-    free(held);
-    return throw_pcsc(&call, what, failed);
-  }
-  held->open = true;
+  connection *held = open_card(&call, reader, (uint32_t)milliseconds, context);
+  if (held == NULL) return NULL;
   if (napi_create_object(env, &handle) == napi_ok && napi_type_tag_object(env, handle, &CARD_TAG) == napi_ok &&
       napi_wrap(env, handle, held, on_collected, NULL, NULL) == napi_ok) {
     return handle;

@@ -266,6 +266,12 @@ export class Agent implements Disposable {
           secondsLeft: event.secondsLeft,
         });
         return;
+      case 'pin-alert': {
+        const { token, serial, by, before, after } = event;
+        this.#trail.noteAct('pin-alert', undefined, { token, serial, by, before, after });
+        this.events.publish(event);
+        return;
+      }
       case 'unlocked':
         this.#trail.noteAct('unlock', undefined, {
           token: event.lease.token,

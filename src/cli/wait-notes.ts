@@ -24,6 +24,7 @@ function wordsOf(event: AgentEvent): string | undefined {
       return `touch the YubiKey now: token "${event.token}" waits ${event.secondsLeft} s`;
     case 'waiting':
       return `waiting for token "${event.token}", behind ${counted(event.ahead, 'other')}`;
+    case 'pin-alert':
     case 'token':
     case 'unlocked':
     case 'locked':

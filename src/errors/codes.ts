@@ -163,6 +163,7 @@ export const ERROR_TABLE = {
   'token.not-initialised': row('the token is not initialised', 'initialise it first; for the embedded token run "touchstone init --softhsm"', 'after-user-action', 4, -32164),
   'token.touch-timeout': row('the key was not touched in time', 'run the command again and touch the key when it blinks', 'later', 7, -32165),
   'token.slot-mode': row('the OTP slot is not set up as derivation needs it', 'program it with "touchstone token setup --otp"', 'after-user-action', 4, -32166),
+  'token.pin-alert': row('tries of the PIN were used up that nobody entered here', 'find out which program did it, then unlock again; "touchstone token show" tells what was seen', 'after-user-action', 4, -32168),
   'token.not-permitted': row('this user may not open the device', 'allow it with a udev rule: see docs/tokens/yubikey-otp.md', 'after-user-action', 4, -32167),
   'token.management-key': row('the management key of the card is not known', 'have it stored on the card: ykman piv access change-management-key --generate --protect', 'after-user-action', 4, -32173),
   'token.attestation': row('the attestation of the card does not hold', 'do not use this card until you know why', 'never', 4, -32175),

@@ -21,6 +21,7 @@ import { KeyShelf, rawKeyId } from './key-shelf.js';
 import { LeaseBook } from './lease-book.js';
 import { OrderLedger } from './order-count.js';
 import { OrderDesk } from './order-desk.js';
+import { PinAlerts } from './pin-alerts.js';
 import { PinDesk } from './pin-desk.js';
 import { Provisioning } from './provisioning.js';
 import { unlockFromSource } from './source-unlock.js';
@@ -52,6 +53,7 @@ export class Keeper {
   readonly #shelf = new KeyShelf();
   readonly #ledger = new OrderLedger(this.#instance);
   readonly #pins = new PinDesk();
+  readonly #alerts: PinAlerts;
   readonly #units = new Map<string, TokenUnit>();
   readonly #leases: LeaseBook;
   readonly #desk: OrderDesk;
@@ -68,6 +70,11 @@ export class Keeper {
 
   constructor(options: KeeperOptions) {
     this.#options = options;
+    this.#alerts = new PinAlerts(options.pinLedger, (alert) => {
+      const { by, before, after, serial } = alert;
+      options.note('tries of a PIN were used up that nobody entered here', { serial, by, before, after });
+      this.#event({ event: 'pin-alert', ...alert });
+    });
     for (const token of options.config.tokens) this.#units.set(token.name, this.#unit(token.name));
     const unitOf = (name: string): TokenUnit | undefined => this.#units.get(name);
     this.#leases = new LeaseBook({
@@ -311,6 +318,7 @@ export class Keeper {
     const config = this.#options.config.tokens.find((token) => token.name === name);
     if (config === undefined) throw new AgentError('token.unknown');
     return new TokenUnit(config, this.#options.hostEntry, {
+      alerts: this.#alerts,
       onStatus: (status) => {
         this.#event({ event: 'token', token: status });
       },

@@ -9,6 +9,7 @@ import { scrubEnvironment } from '../platform/hardening.js';
 import type { HostCalls, HostMethod, HostTokenInfo } from '../tokenhost/messages.js';
 import { findYkcs11 } from './find-ykcs11.js';
 import { HostLink, type HostAnswer } from './host-link.js';
+import type { PinAlerts } from './pin-alerts.js';
 import { TokenQueue } from './token-queue.js';
 import { TouchWatch, USES_KEY } from './touch-watch.js';
 import type { LeaseEnd, TokenState, TokenStatus } from './wire.js';
@@ -28,6 +29,7 @@ const IDLE_MS = 60_000;
 type LoginParams = HostCalls['login']['params'];
 
 export interface TokenUnitEvents {
+  readonly alerts?: PinAlerts | undefined;
   readonly onStatus: (status: TokenStatus) => void;
   /** The token waits for a finger. @param secondsLeft until it gives up */
   readonly onTouch?: ((secondsLeft: number) => void) | undefined;
@@ -91,6 +93,8 @@ export class TokenUnit {
       firmware: info?.firmware,
       slot: info?.slot,
       triesLeft: info?.triesLeft,
+      tries: info?.tries,
+      alert: this.#events.alerts?.of(info?.serial ?? serialOf(this.config)),
       reason: this.#reason?.toData(),
     };
   }
@@ -116,8 +120,8 @@ export class TokenUnit {
   async refresh(): Promise<TokenStatus> {
     try {
       const info = await this.open();
-      if (!this.#loggedIn) this.#info = (await this.call('probe', { fresh: true }, PROBE_DEADLINE_MS)).result;
-      else this.#info = info;
+      if (this.#loggedIn) this.#info = info;
+      else await this.look();
       this.#reason = undefined;
     } catch (error) {
       this.#reason = asAgentError(error);
@@ -151,11 +155,15 @@ export class TokenUnit {
     try {
       return await this.#touch.during(method, params, answer);
     } catch (error) {
-      if (USES_KEY.has(method) && this.#loggedIn && this.#link === link) {
-        this.#reason = asAgentError(error);
+      const cause = asAgentError(error);
+      if (cause.code === 'token.pin-alert') this.#events.alerts?.raised(this.config.name, cause);
+      // Nobody touched the card: it is as it was before.
+      const isLost = USES_KEY.has(method) && cause.code !== 'token.touch-timeout';
+      if (isLost && this.#loggedIn && this.#link === link) {
+        this.#reason = cause;
         this.#lose('token-lost');
       }
-      throw error;
+      throw cause;
     }
   }
 
@@ -182,6 +190,7 @@ export class TokenUnit {
   /** What the token says of itself now. */
   async look(): Promise<HostTokenInfo> {
     const { result } = await this.call('probe', { fresh: true }, PROBE_DEADLINE_MS);
+    this.#events.alerts?.looked(this.config.name, result);
     this.#info = result;
     return result;
   }
@@ -217,6 +226,7 @@ export class TokenUnit {
     this.#link ??= this.#startHost();
     try {
       const { result } = await this.#link.call('open', selectorOf(this.config), OPEN_DEADLINE_MS);
+      this.#events.alerts?.looked(this.config.name, result);
       this.#info = result;
       this.#reason = undefined;
       this.#failures = 0;
@@ -300,6 +310,10 @@ export class TokenUnit {
 /** Whether the agent gives this token its PIN when it is blank. */
 export function isEmbedded(config: TokenConfig): boolean {
   return config.kind === 'pkcs11' && config.embedded;
+}
+
+function serialOf(config: TokenConfig): string | undefined {
+  return config.kind === 'yubikey-piv' ? config.serial : undefined;
 }
 
 /** What tells the token host which token is meant. */

@@ -6,7 +6,7 @@ import type { Config } from '../config/document.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
 import type { Leaf } from '../crypto/leaf.js';
 import type { KeyringAnchor, LeafRecord, TokenHome } from '../keys/key-record.js';
-import type { PinLedger } from '../state/pin-ledger.js';
+import type { PinCounter, PinLedger } from '../state/pin-ledger.js';
 import type { HostTokenInfo, OtpLoginParams } from '../tokenhost/messages.js';
 import { holdsDerivation, otpLogin } from './derivation-token.js';
 import { deriveRecorded } from './deriving.js';
@@ -121,12 +121,12 @@ export class Unlocking {
     const before = await unit.look();
     pins.check(before, pin, useLastTry);
     if (isCard(unit)) await this.#recognise(unit);
-    ledger.begin(before.serial, before.triesLeft);
+    ledger.begin(before.serial, before);
     const check = await this.#send(unit, Buffer.from(pin), enrol).catch(async (thrown: unknown) => {
       throw await this.#loginFailed(unit, before, pin, asAgentError(thrown));
     });
     pins.accepted(before.serial);
-    ledger.end(before.serial, 'correct', 'full');
+    ledger.end(before.serial, 'correct', afterLogin(before));
     return check;
   }
 
@@ -157,7 +157,7 @@ export class Unlocking {
     if (wrong && unit.config.kind !== 'yubikey-otp') pins.refused(before.serial, pin);
     const after = await unit.look().catch(() => undefined);
     const outcome = wrong ? 'wrong' : error.code === 'token.pin-locked' ? 'locked' : 'error';
-    ledger.end(before.serial, outcome, after?.triesLeft ?? before.triesLeft);
+    ledger.end(before.serial, outcome, after ?? { triesLeft: before.triesLeft });
     if (this.#parts.leases.ofToken(unit.config.name).length === 0) unit.end();
     const triesLeft = after?.triesLeft ?? before.triesLeft;
     return new AgentError(error.code, {
@@ -315,6 +315,14 @@ function isCard(unit: TokenUnit): boolean {
 function homeOn(key: ShelfKey, uri: string): LeafRecord['homes'][number] | undefined {
   const homes = key.record.usage === 'root' ? [key.record.home] : key.record.homes;
   return homes.find((home) => home.token === uri);
+}
+
+/** A PIN that was right gives every try back. */
+function afterLogin({ tries }: HostTokenInfo): PinCounter {
+  return {
+    triesLeft: 'full',
+    tries: tries === undefined ? undefined : { ...tries, left: tries.total },
+  };
 }
 
 /** What a person should know before the next entry; a token that does not count says nothing. */

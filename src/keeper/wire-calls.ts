@@ -9,7 +9,7 @@ import type {
 } from '../keys/key-record.js';
 import type { DerivedAlgorithm, KeyAlgorithm } from '../crypto/algorithms.js';
 import type { PromptPlace } from '../platform/prompt/prompt-program.js';
-import type { OtpSlotInfo } from '../tokenhost/messages.js';
+import type { OtpSlotInfo, PinTries } from '../tokenhost/messages.js';
 
 export type TokenState = 'absent' | 'present' | 'unlocked' | 'degraded';
 
@@ -32,6 +32,10 @@ export interface TokenStatus {
   readonly slot?: OtpSlotInfo | undefined;
   readonly onRemoval: 'keep' | 'lock';
   readonly triesLeft?: TriesLeft | undefined;
+  /** The exact counter, where the token tells it. */
+  readonly tries?: PinTries | undefined;
+  /** Tries that nobody entered here were used up, since the PIN was last entered right. */
+  readonly alert?: ErrorData | undefined;
   /** Why it is absent or degraded. */
   readonly reason?: ErrorData | undefined;
 }
@@ -238,10 +242,19 @@ export type KeeperEvent =
   | { readonly event: 'waiting'; readonly order: number; readonly token: string; readonly ahead: number }
   /** A key blinks: somebody has to touch it before it gives up. */
   | { readonly event: 'touch'; readonly token: string; readonly secondsLeft: number }
+  /** Tries of a PIN were used up: by the driver in our token host, or by a program that we know nothing of. */
+  | ({ readonly event: 'pin-alert'; readonly token: string; readonly serial: string } & PinAlertFacts)
   /** The agent unlocked a token by itself, with the PIN that the configuration names. */
   | { readonly event: 'unlocked'; readonly lease: LeaseStatus; readonly loaded: number }
   | { readonly event: 'unlock-failed'; readonly token: string; readonly error: ErrorData }
   | { readonly event: 'reload' }
   | { readonly event: 'drain' };
+
+export interface PinAlertFacts {
+  readonly by: 'driver' | 'other';
+  /** Tries before and after. */
+  readonly before: number;
+  readonly after: number;
+}
 
 export type LeaseEnd = 'expired' | 'locked' | 'hangup' | 'removed' | 'uses' | 'stopping' | 'token-lost';

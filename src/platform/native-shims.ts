@@ -118,8 +118,11 @@ export interface NativeShims {
    * number of PC/SC (`0x8010001d`: no service), or ELIBACC without a library.
    */
   pcscReaders(): readonly PcscReader[];
-  /** Connects, shared with other programs, and begins a transaction; waits for those of others, without a limit. */
-  pcscOpen(reader: string): PcscCard;
+  /**
+   * Connects, shared with other programs, and begins a transaction. Waits for those of others, at most this long (milliseconds, up to a
+   * minute): then `0x8010000b`.
+   */
+  pcscOpen(reader: string, waitMs: number): PcscCard;
   /** One APDU of 4 to 261 bytes; the answer has its status word at the end. */
   pcscTransmit(card: PcscCard, command: Uint8Array): Buffer;
   /** Ends the transaction; `reset` makes the card forget who was logged in. Safe to call more than once. */

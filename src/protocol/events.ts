@@ -13,5 +13,14 @@ export type AgentEvent =
     }
   /** A key blinks: somebody has to touch it. */
   | { readonly event: 'touch-needed'; readonly token: string; readonly secondsLeft: number }
+  /** Tries of a PIN were used up that nobody entered here: by the token's driver, or by another program. */
+  | {
+      readonly event: 'pin-alert';
+      readonly token: string;
+      readonly serial: string;
+      readonly by: 'driver' | 'other';
+      readonly before: number;
+      readonly after: number;
+    }
   | { readonly event: 'policy'; readonly problem: { readonly code: string; readonly message: string } | null }
   | { readonly event: 'stopping' };

@@ -64,6 +64,10 @@ export const tokenStatusSchema = z.object({
     .describe('of an OTP slot, when it was last looked at'),
   onRemoval: z.enum(['keep', 'lock']),
   triesLeft: triesLeft.optional(),
+  tries: z.object({ left: z.number(), total: z.number() }).optional().describe('where the token tells them'),
+  alert: errorData
+    .optional()
+    .describe('tries of the PIN were used up that nobody entered here, since it was last entered right'),
   reason: errorData.optional(),
 });
 

@@ -16,10 +16,17 @@ export interface TokenInfo {
   readonly loginRequired: boolean;
   /** The steps that PKCS#11 flags tell apart. */
   readonly triesLeft: 'full' | 'low' | 'last' | 'locked';
+  /** The exact counter of the PIN, where the token tells it. */
+  readonly tries?: PinTries | undefined;
   /** RFC 7512, or the name of an OTP slot; names exactly this token. */
   readonly uri: string;
   /** OTP slots only. */
   readonly slot?: OtpSlotInfo | undefined;
+}
+
+export interface PinTries {
+  readonly left: number;
+  readonly total: number;
 }
 
 /** An OTP slot when it was last looked at. */

@@ -6,9 +6,9 @@
  */
 import type { KeyAlgorithm } from '../crypto/algorithms.js';
 import type { DerivationBackend, ObjectBackend } from '../keys/key-record.js';
-import type { OtpSlotInfo, SignMechanism, TokenInfo, TokenKey } from '../token/token.js';
+import type { OtpSlotInfo, PinTries, SignMechanism, TokenInfo, TokenKey } from '../token/token.js';
 
-export type { OtpSlotInfo, SignMechanism };
+export type { OtpSlotInfo, PinTries, SignMechanism };
 
 /** Policies of a key on a card. */
 export interface CardPolicies {

@@ -137,7 +137,10 @@ const FUNCTIONS: Readonly<Record<string, readonly Parameter[]>> = {
     parameter('label', () => 'label', [...NOT_TEXT, 'x'.repeat(33), 'ö'.repeat(17)]),
   ],
   pkcs11InitPin: [MODULE, SESSION, PIN],
-  pcscOpen: [parameter('reader', () => 'no such reader', [...NOT_TEXT, 'x'.repeat(256)])],
+  pcscOpen: [
+    parameter('reader', () => 'no such reader', [...NOT_TEXT, 'x'.repeat(256)]),
+    parameter('waitMs', () => 10, [...NOT_A_DESCRIPTOR, 60_001]),
+  ],
   pcscTransmit: [CARD, parameter('command', () => bytes(5), notBytesOf(0, 3, 262))],
   pcscClose: [CARD, parameter('reset', () => true, ['true', 1, {}, undefined])],
 };

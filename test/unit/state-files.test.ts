@@ -156,14 +156,14 @@ describe('the PIN ledger', () => {
     using root = new TempFolder();
     const path = root.join('pin-ledger.json');
     const ledger = PinLedger.open(path, () => NOW);
-    ledger.begin('0123', 'full');
+    ledger.begin('0123', { triesLeft: 'full' });
     const at = '2026-03-01T12:00:00Z';
     expect(PinLedger.open(path, () => NOW).attempts('0123')).toEqual([
       { at, outcome: 'unknown', triesBefore: 'full' },
     ]);
-    ledger.end('0123', 'wrong', 'low');
-    ledger.begin('4567', 'full');
-    ledger.end('4567', 'correct', 'full');
+    ledger.end('0123', 'wrong', { triesLeft: 'low' });
+    ledger.begin('4567', { triesLeft: 'full' });
+    ledger.end('4567', 'correct', { triesLeft: 'full' });
     const again = PinLedger.open(path, () => NOW);
     expect(again.attempts('0123')).toEqual([
       { at, outcome: 'wrong', triesBefore: 'full', triesAfter: 'low' },
@@ -176,13 +176,13 @@ describe('the PIN ledger', () => {
     using root = new TempFolder();
     const path = root.join('pin-ledger.json');
     const ledger = PinLedger.open(path, () => NOW);
-    ledger.end('0123', 'correct', 'full');
+    ledger.end('0123', 'correct', { triesLeft: 'full' });
     expect(fs.existsSync(path)).toBe(false);
     for (let at = 0; at < 103; at += 1) {
-      ledger.begin('0123', at === 102 ? 'low' : 'full');
-      ledger.end('0123', 'error', 'full');
+      ledger.begin('0123', { triesLeft: at === 102 ? 'low' : 'full' });
+      ledger.end('0123', 'error', { triesLeft: 'full' });
     }
-    ledger.end('0123', 'correct', 'full');
+    ledger.end('0123', 'correct', { triesLeft: 'full' });
     const attempts = PinLedger.open(path, () => NOW).attempts('0123');
     expect(attempts).toHaveLength(100);
     expect(attempts.at(-1)).toMatchObject({ outcome: 'error', triesBefore: 'low' });
@@ -193,10 +193,67 @@ describe('the PIN ledger', () => {
     const ledger = PinLedger.open(root.join('none', 'pin-ledger.json'), () => NOW);
     expect(
       codeOf(() => {
-        ledger.begin('0123', 'full');
+        ledger.begin('0123', { triesLeft: 'full' });
       }),
     ).toBe('state.write');
     expect(ledger.attempts('0123')).toEqual([]);
+  });
+
+  /** Counters as a YubiKey tells them. */
+  const counter = (left: number, total = 3): Parameters<PinLedger['see']>[1] => ({
+    triesLeft: left === total ? 'full' : 'low',
+    tries: { left, total },
+  });
+
+  it('finds tries that somebody else has used up, once', () => {
+    using root = new TempFolder();
+    const path = root.join('pin-ledger.json');
+    const ledger = PinLedger.open(path, () => NOW);
+    expect(ledger.see('0123', { triesLeft: 'low' })).toBeUndefined();
+    expect([3, 3, 2, 2].map((left) => ledger.see('0123', counter(left))?.outcome)).toEqual([
+      undefined,
+      undefined,
+      'foreign-attempt',
+      undefined,
+    ]);
+    expect(ledger.alert('0123')).toMatchObject({ leftBefore: 3, leftAfter: 2, triesAfter: 'low' });
+    // It survives a restart, and ends when the PIN was entered right.
+    const again = PinLedger.open(path, () => NOW);
+    expect(again.alert('0123')).toMatchObject({ outcome: 'foreign-attempt' });
+    again.begin('0123', counter(2));
+    again.end('0123', 'correct', counter(3));
+    expect(again.alert('0123')).toBeUndefined();
+    expect(again.see('0123', counter(2))).toMatchObject({ leftBefore: 3, leftAfter: 2 });
+  });
+
+  it.each([
+    ['an attempt that a kill has cut off', undefined],
+    ['an attempt after which nobody could look', 'error'],
+  ] as const)('takes one try for %s, and no more', (_what, outcome) => {
+    using root = new TempFolder();
+    const path = root.join('pin-ledger.json');
+    const before = PinLedger.open(path, () => NOW);
+    before.see('0123', counter(5, 5));
+    before.begin('0123', counter(5, 5));
+    if (outcome !== undefined) before.end('0123', outcome, { triesLeft: 'full' });
+    const ledger = PinLedger.open(path, () => NOW);
+    expect(ledger.see('0123', counter(4, 5))).toBeUndefined();
+    expect(ledger.attempts('0123')).toMatchObject([{ outcome: outcome ?? 'unknown', leftAfter: 4 }]);
+    expect(ledger.see('0123', counter(3, 5))).toMatchObject({ outcome: 'foreign-attempt' });
+  });
+
+  it('keeps the attempts of version 1', () => {
+    using root = new TempFolder();
+    const path = root.join('pin-ledger.json');
+    const attempts = [
+      { at: '2026-02-01T12:00:00Z', outcome: 'wrong', triesBefore: 'full', triesAfter: 'low' },
+    ];
+    fs.writeFileSync(
+      path,
+      JSON.stringify({ format: 'touchstone-pin-ledger', version: 1, tokens: { 7: attempts } }),
+    );
+    expect(PinLedger.open(path, () => NOW).attempts('7')).toEqual(attempts);
+    expect(PinLedger.open(path, () => NOW).see('7', counter(2))).toBeUndefined();
   });
 });
 

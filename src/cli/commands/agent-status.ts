@@ -41,10 +41,15 @@ export function tokenTable(tokens: Status['tokens']): string {
       token.state,
       token.label ?? '-',
       token.serial ?? '-',
-      token.triesLeft ?? '-',
-      token.reason?.message ?? '',
+      triesWords(token) ?? '-',
+      token.alert?.message ?? token.reason?.message ?? '',
     ]),
   );
+}
+
+/** Tries of the PIN: counted where the token tells them, else in its words. */
+export function triesWords({ tries, triesLeft }: Status['tokens'][number]): string | undefined {
+  return tries === undefined ? triesLeft : `${tries.left} of ${tries.total}`;
 }
 
 function leaseTable(leases: Status['leases']): string {

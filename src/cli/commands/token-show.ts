@@ -5,6 +5,7 @@ import { withAgent } from '../agent-session.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
 import { renderFields } from '../table.js';
+import { triesWords } from './agent-status.js';
 
 /** One token with everything it says of itself. */
 export async function tokenShow(context: CliContext, invocation: Invocation): Promise<CommandResult> {
@@ -46,11 +47,12 @@ function renderToken(token: TokenStatusInfo): string {
     ['manufacturer', token.manufacturer],
     ['model', token.model],
     ['firmware', token.firmware],
-    ['PIN tries', token.triesLeft],
+    ['PIN tries', triesWords(token)],
     ['uri', token.uri],
     ['module', token.module],
     ['on removal', token.onRemoval === 'keep' ? 'keep loaded keys' : 'wipe loaded keys'],
+    ['alert', token.alert?.message],
     ['problem', token.reason?.message],
-    ['hint', token.reason?.hint],
+    ['hint', token.alert?.hint ?? token.reason?.hint],
   ]);
 }

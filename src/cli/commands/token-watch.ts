@@ -23,7 +23,14 @@ type Change =
     }
   | { readonly what: 'unlocked'; readonly token: string; readonly expiresAt: string }
   | { readonly what: 'locked'; readonly token: string; readonly reason: string }
-  | { readonly what: 'touch-needed'; readonly token: string; readonly secondsLeft: number };
+  | { readonly what: 'touch-needed'; readonly token: string; readonly secondsLeft: number }
+  | {
+      readonly what: 'pin-alert';
+      readonly token: string;
+      readonly by: 'driver' | 'other';
+      readonly before: number;
+      readonly after: number;
+    };
 
 /** @throws AgentError `agent.stopping` or `agent.unreachable` when the agent ends */
 export function tokenWatch(context: CliContext): Promise<CommandResult> {
@@ -71,6 +78,11 @@ class TokenWatch {
       case 'touch-needed':
         this.#show({ what: 'touch-needed', token: event.token, secondsLeft: event.secondsLeft });
         return;
+      case 'pin-alert': {
+        const { token, by, before, after } = event;
+        this.#show({ what: 'pin-alert', token, by, before, after });
+        return;
+      }
       case 'stopping':
         this.#isStopping = true;
         return;
@@ -115,5 +127,9 @@ function changeWords(change: Change): string {
       return `a lease ended (${change.reason})`;
     case 'touch-needed':
       return `waits ${change.secondsLeft} s for a touch`;
+    case 'pin-alert': {
+      const who = change.by === 'driver' ? 'its driver' : 'another program';
+      return `ALERT: ${who} used up tries of the PIN, ${change.before} before, ${change.after} now`;
+    }
   }
 }

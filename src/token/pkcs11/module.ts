@@ -52,7 +52,13 @@ export class Pkcs11Module implements Disposable {
     this.#initialise();
   }
 
+  /** Unloading alone would leave what the driver has open, such as a transaction with a card. */
   [Symbol.dispose](): void {
+    try {
+      this.calls.C_Finalize();
+    } catch {
+      // A driver that cannot even end is ended with its process.
+    }
     this.calls.close();
   }
 

@@ -4,6 +4,9 @@ import type { Exchange } from './apdu.js';
 import { isReset, pcscError } from './pcsc-errors.js';
 import { PivCard } from './piv-card.js';
 
+/** Time for the transactions of other programs to end, milliseconds. */
+const WAIT_MS = 3_000;
+
 /** Readers that have a card. @throws AgentError `token.absent` without a smart card service */
 export function readersWithCards(): readonly PcscReader[] {
   try {
@@ -43,7 +46,7 @@ export interface HeldCard {
 export function holdCard(reader: string): HeldCard {
   const shims = nativeShims();
   try {
-    const held = shims.pcscOpen(reader);
+    const held = shims.pcscOpen(reader, WAIT_MS);
     const exchange = (apdu: Buffer): Buffer => {
       try {
         return shims.pcscTransmit(held, apdu);
@@ -66,7 +69,7 @@ export function holdCard(reader: string): HeldCard {
 export function resetCard(reader: string): void {
   const shims = nativeShims();
   try {
-    shims.pcscClose(shims.pcscOpen(reader), true);
+    shims.pcscClose(shims.pcscOpen(reader, WAIT_MS), true);
   } catch (thrown) {
     throw pcscError('resetting the card', thrown);
   }
@@ -74,7 +77,7 @@ export function resetCard(reader: string): void {
 
 function once<T>(reader: string, work: (card: PivCard) => T): T {
   const shims = nativeShims();
-  const held = shims.pcscOpen(reader);
+  const held = shims.pcscOpen(reader, WAIT_MS);
   try {
     return work(new PivCard((apdu) => shims.pcscTransmit(held, apdu)));
   } finally {

@@ -1,9 +1,9 @@
 /** The card with a serial number, in whatever reader it is now. */
 import { AgentError } from '../../errors/agent-error.js';
 import { formatKeyUri } from '../../keys/key-uri.js';
-import type { TokenInfo } from '../token.js';
+import type { PinTries, TokenInfo } from '../token.js';
 import { readersWithCards, resetCard, withCard } from './card-reader.js';
-import type { CardFacts, PinTries, PivCard } from './piv-card.js';
+import type { CardFacts, PivCard } from './piv-card.js';
 
 /** A card, the reader it is in, and the reader's count when it was looked at: another count means that a card came or went. */
 export interface FoundCard extends CardFacts {
@@ -41,6 +41,12 @@ export function isStillThere({ reader, events }: FoundCard): boolean {
   return readersWithCards().some((each) => each.name === reader && each.events === events);
 }
 
+/** The same card after a login: all its tries are back. */
+export function openedCard(card: FoundCard): FoundCard {
+  const { tries } = card;
+  return tries === undefined ? card : { ...card, tries: { ...tries, left: tries.total } };
+}
+
 /** What a card says of itself, in the words of PKCS#11; its URI is made from the serial number alone. */
 export function cardInfo({ serial, firmware, tries }: FoundCard): TokenInfo {
   return {
@@ -52,6 +58,7 @@ export function cardInfo({ serial, firmware, tries }: FoundCard): TokenInfo {
     initialised: true,
     loginRequired: true,
     triesLeft: triesWord(tries),
+    tries,
     uri: formatKeyUri({ serial }),
   };
 }

@@ -8,6 +8,7 @@ import { INS, SW_OK, transceive, type Answer, type Command, type Exchange } from
 import { parseAttestation, spkiOf } from '../../formats/piv-attestation.js';
 import { parseTlv, requireTlv, tlv } from './ber-tlv.js';
 import { policiesOf, type SlotPolicies } from '../../formats/piv-policies.js';
+import type { PinTries } from '../token.js';
 import type { PivSlot } from './piv-slots.js';
 
 const PIV_AID = Buffer.from('a000000308', 'hex');
@@ -30,11 +31,6 @@ export interface CardFacts {
   readonly serial: string;
   /** Such as 5.4.3. */
   readonly firmware: string;
-}
-
-export interface PinTries {
-  readonly left: number;
-  readonly total: number;
 }
 
 export interface SlotFacts {
@@ -73,7 +69,17 @@ export class PivCard {
       const [total = 0, left = 0] = requireTlv(parseTlv(metadata.data), TAG.tries);
       return { left, total };
     }
+    const state = this.pinState();
+    return state === 'open' ? undefined : state;
+  }
+
+  /**
+   * Whether somebody has entered the PIN since the card was reset, which also means that its counter is full; else the counter.
+   * Changes nothing on the card; undefined while another applet is selected.
+   */
+  pinState(): 'open' | PinTries | undefined {
     const { statusWord } = this.#send({ ins: INS.verify, p2: PIN_REFERENCE });
+    if (statusWord === SW_OK) return 'open';
     if (statusWord === SW_BLOCKED) return { left: 0, total: STANDARD_TRIES };
     if ((statusWord & 0xfff0) !== SW_TRIES) return undefined;
     const left = statusWord & 0x0f;

@@ -10,8 +10,9 @@ import type { Exchange } from './apdu.js';
 import type { KeyReference, SignMechanism, Token, TokenInfo, TokenKey } from '../token.js';
 import { holdCard, withCard, resetCard } from './card-reader.js';
 import { readCardState, readSlot, type CardState, type SlotContent } from './card-state.js';
-import { cardInfo, findCard, isStillThere, type FoundCard } from './find-card.js';
+import { cardInfo, findCard, isStillThere, openedCard, type FoundCard } from './find-card.js';
 import { requirePin } from './pin-form.js';
+import { PinWatch } from './pin-watch.js';
 import { PivAdmin } from './piv-admin.js';
 import type { CardFacts, SlotFacts } from './piv-card.js';
 import { ROOT_SLOT, slotNamed, slotOf, type PivSlot } from './piv-slots.js';
@@ -26,6 +27,7 @@ export class PivToken implements Token {
   #driver: Ykcs11 | undefined;
   /** While the card is being set up. */
   #admin: PivAdmin | undefined;
+  #watch: PinWatch | undefined;
 
   open(module: string, uri: string): TokenInfo {
     const { serial } = parseKeyUri(uri);
@@ -60,18 +62,23 @@ export class PivToken implements Token {
     requirePin(pin);
     this.#driver?.[Symbol.dispose]();
     this.#driver = undefined;
+    this.#watch = undefined;
     // The card that goes back in may be another one: no PIN before it has said its serial number.
-    const info = this.probe(true);
-    const driver = new Ykcs11(this.#module, info.serial);
+    const { serial } = this.probe(true);
+    const driver = new Ykcs11(this.#module, serial);
+    const card = this.#opened();
     try {
-      if (!isStillThere(this.#opened())) throw removed(this.#opened());
+      if (!isStillThere(card)) throw removed(card);
       driver.login(pin);
     } catch (error) {
       driver[Symbol.dispose]();
       throw error;
     }
     this.#driver = driver;
-    return info;
+    this.#watch = new PinWatch(card);
+    const opened = openedCard(card);
+    this.#card = opened;
+    return cardInfo(opened);
   }
 
   generateSigningKey(): TokenKey {
@@ -106,7 +113,7 @@ export class PivToken implements Token {
     if (backend !== 'ec') throw unsupported(`it cannot derive with ${backend}`);
     const slot = slotOf(key, 'derive');
     const point = Buffer.from(input.buffer, input.byteOffset, input.byteLength);
-    return touchOutcome(() => this.#loggedIn().agree(slot, point));
+    return this.#withDriver((driver) => driver.agree(slot, point));
   }
 
   signDigest(key: KeyReference, digest: Uint8Array): Buffer {
@@ -121,7 +128,7 @@ export class PivToken implements Token {
     if (algorithm !== 'ecdsa-p256') throw unsupported(`there are no keys of ${algorithm} on it`);
     const slot = slotOf(key, 'sign');
     const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-    return touchOutcome(() => this.#loggedIn().sign(slot, mechanism, bytes));
+    return this.#withDriver((driver) => driver.sign(slot, mechanism, bytes));
   }
 
   importSigningKey(): TokenKey {
@@ -174,6 +181,7 @@ export class PivToken implements Token {
     if (this.#driver === undefined) return;
     this.#driver[Symbol.dispose]();
     this.#driver = undefined;
+    this.#watch = undefined;
     const card = this.#opened();
     if (isStillThere(card)) resetCard(card.reader);
   }
@@ -203,9 +211,15 @@ export class PivToken implements Token {
     throw new AgentError('usage.invalid', { message: 'token host: no token is open; call "open" first' });
   }
 
-  #loggedIn(): Ykcs11 {
-    if (this.#driver !== undefined) return this.#driver;
-    throw new AgentError('token.pin-needed');
+  #withDriver<T>(work: (driver: Ykcs11) => T): T {
+    const [driver, watch] = [this.#driver, this.#watch];
+    if (driver === undefined || watch === undefined) throw new AgentError('token.pin-needed');
+    return watch.during(
+      () => touchOutcome(() => work(driver)),
+      () => {
+        this[Symbol.dispose]();
+      },
+    );
   }
 }
 
