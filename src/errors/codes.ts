@@ -230,6 +230,7 @@ export const ERROR_TABLE = {
   'tuf.key': row('the key cannot be used in TUF metadata', 'use an ECDSA P-256, Ed25519 or RSA key; see "touchstone key list"', 'never', 2, -32281),
   'tuf.threshold': row('not enough of the keys that it takes have signed', 'let the keyholders who are missing sign it', 'after-user-action', 6, -32282),
   'tuf.version': row('the version does not follow the one before', 'bring every root in between, oldest first', 'after-user-action', 6, -32283),
+  'tuf.profile': row('some clients would read the metadata otherwise than others', 'change what the message names; docs/spec/tuf-profile.md has the rules', 'never', 1, -32285),
   'tuf.expired': row('the metadata has expired', 'its publisher has to sign a next version', 'after-user-action', 6, -32284),
 
   // certificates: root keys say which repository keys are theirs

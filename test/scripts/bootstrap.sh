@@ -124,6 +124,11 @@ has_umockdev_bindings() {
   /usr/bin/python3 -c 'import gi; gi.require_version("UMockdev", "1.0")' 2>/dev/null
 }
 
+# A second opinion on TUF metadata; what it verifies ECDSA and RSA with is only recommended by its package.
+has_securesystemslib() {
+  /usr/bin/python3 -c 'import cryptography, securesystemslib.signer' 2>/dev/null
+}
+
 # Prints the Debian packages that the mode needs and this machine lacks.
 missing_packages() {
   local pair needs=('cc gcc' 'g++ g++' 'make make' 'python3 python3')
@@ -138,7 +143,7 @@ missing_packages() {
       ;;
     test)
       needs+=('openssl openssl' 'ssh-keygen openssh-client' 'pkcs11-tool opensc' 'p11-kit p11-kit' 'p11tool gnutls-bin'
-        'certutil libnss3-tools' 'git git' '/usr/sbin/sshd openssh-server'
+        'certutil libnss3-tools' 'git git' 'jq jq' '/usr/sbin/sshd openssh-server'
         '/usr/sbin/pcscd pcscd' 'yubico-piv-tool yubico-piv-tool'
         'pinentry-tty pinentry-tty' 'pinentry-curses pinentry-curses'
         'dbus-run-session dbus' 'gnome-keyring-daemon gnome-keyring' 'gdbus libglib2.0-bin'
@@ -156,6 +161,7 @@ missing_packages() {
   [ "$MODE" != test ] || has_libsecret || say libsecret-1-0
   [ "$MODE" != test ] || [ -e /usr/include/PCSC/ifdhandler.h ] || say libpcsclite-dev
   [ "$MODE" != test ] || has_postgres || say postgresql
+  [ "$MODE" != test ] || has_securesystemslib || printf '%s\n' python3-securesystemslib python3-cryptography
   [ "$MODE" != test ] || has_umockdev_bindings || printf '%s\n' python3-gi gir1.2-umockdev-1.0 umockdev
 }
 

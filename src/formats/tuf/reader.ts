@@ -6,6 +6,7 @@ import { parseCanonicalJson } from '../../encoding/canonical-json.js';
 import { parseJsonStrict } from '../../encoding/json.js';
 import { AgentError } from '../../errors/agent-error.js';
 import { isJsonObject } from '../json-object.js';
+import { tufCanonical } from './canonical.js';
 import type {
   TufDocument,
   TufDocumentOf,
@@ -28,8 +29,11 @@ export function readTuf(bytes: Buffer): TufEnvelope {
   const place: ReadingPlace = { what: 'reading TUF metadata', code: 'tuf.document' };
   const value = parseJsonStrict(bytes, place.what, place.code, 'integers');
   if (!isJsonObject(value)) throw invalid('it is not an object');
+  const { signed } = value;
+  // What has no canonical form verifies nowhere, and is better refused before anybody decides by it.
+  tufCanonical(signed, place.what);
   return {
-    signed: readDocument(value['signed'], place),
+    signed: readDocument(signed, place),
     signatures: readSignatures(value['signatures']),
     raw: value,
   };
