@@ -32,6 +32,7 @@ const trust = async (): Promise<readonly CommandSpec[]> => [
   ...(await import('./areas/trust.js')).TRUST_READING_COMMANDS,
   ...(await import('./areas/trust-publishing.js')).TRUST_PUBLISHING_COMMANDS,
 ];
+const tuf = async (): Promise<readonly CommandSpec[]> => (await import('./areas/tuf.js')).TUF_COMMANDS;
 
 export const AREAS: readonly Area[] = [
   { word: 'init', summary: 'write the first configuration and policy', load: system },
@@ -46,6 +47,11 @@ export const AREAS: readonly Area[] = [
   { word: 'verify', summary: 'verify signatures, without the agent', load: verify },
   { word: 'cert', summary: 'certificates for keys that sign with Notation', load: cert },
   { word: 'trust', summary: 'Docker Content Trust: sign, approve and verify tags', load: trust },
+  {
+    word: 'tuf',
+    summary: 'TUF repositories in a folder: targets, delegations, thresholds, dates',
+    load: tuf,
+  },
   { word: 'guard', summary: 'which versions of repository metadata are signed and published', load: guard },
   { word: 'audit', summary: 'show and verify the audit log', load: records },
   { word: 'policy', summary: 'check the policy, explain a decision', load: records },

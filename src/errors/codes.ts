@@ -232,6 +232,15 @@ export const ERROR_TABLE = {
   'tuf.version': row('the version does not follow the one before', 'bring every root in between, oldest first', 'after-user-action', 6, -32283),
   'tuf.profile': row('some clients would read the metadata otherwise than others', 'change what the message names; docs/spec/tuf-profile.md has the rules', 'never', 1, -32285),
   'tuf.expired': row('the metadata has expired', 'its publisher has to sign a next version', 'after-user-action', 6, -32284),
+  'tuf.missing': row('there is no TUF repository in this folder', 'begin with "touchstone tuf init FOLDER REPOSITORY"', 'after-user-action', 6, -32270),
+  'tuf.exists': row('there is a TUF repository in this folder already', 'see it with "touchstone tuf verify FOLDER"', 'after-user-action', 1, -32271),
+  'tuf.pin': row('the root of the repository is not the one that is trusted here', 'get the root from its keyholders, compare its hash with them, and name it with --root FILE', 'after-user-action', 6, -32272),
+  'tuf.rollback': row('the folder is older than what was published', 'bring the newest copy of the repository', 'after-user-action', 6, -32273),
+  'tuf.keys': row('a key that has to sign is not within reach', 'see who signs with "touchstone tuf verify FOLDER --json", and your keys with "touchstone key list"', 'after-user-action', 1, -32274),
+  'tuf.role': row('the repository has no such role', 'see its roles with "touchstone tuf verify FOLDER"', 'never', 2, -32275),
+  'tuf.target': row('this cannot be a target', 'choose another name with --name, or another file', 'never', 2, -32276),
+  'tuf.waiting': row('a version of this role waits for signatures', 'sign it with "touchstone tuf sign FOLDER", or drop it with "touchstone tuf sign FOLDER ROLE --drop"', 'after-user-action', 1, -32277),
+  'tuf.checksum': row('a file is not the one that the metadata names', 'put the right file there, or remove the target', 'after-user-action', 6, -32278),
 
   // certificates: root keys say which repository keys are theirs
   'certificate.missing': row('no certificate of the root keys names this key', 'have it certified, then: touchstone key certificate add FILE', 'after-user-action', 3, -32290),

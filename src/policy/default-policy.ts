@@ -45,6 +45,13 @@ kinds = ["notary.*"]
 keys = ["*#root", "*#targets", "*#targets/*", "*#snapshot", "*#timestamp"]
 allow = true
 
+# TUF repositories ("touchstone tuf"). A root of TUF names no repository, so it is signed by a root key that was made for one.
+[[rule]]
+id = "owner-tuf"
+kinds = ["tuf.*"]
+keys = ["*#root", "*#targets", "*#targets/*", "*#snapshot", "*#timestamp"]
+allow = true
+
 [[rule]]
 id = "owner-root-certificates"
 kinds = ["x509.tbs"]
