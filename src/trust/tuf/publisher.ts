@@ -72,7 +72,7 @@ export interface TufReport {
 export class TufPublisher {
   readonly #parts: TufPublisherParts;
   readonly #state: TufState | undefined;
-  readonly #held: readonly HeldKey[];
+  #held: readonly HeldKey[];
   readonly #versions: VersionCounter;
   readonly #nowMs = Date.now();
 
@@ -129,6 +129,8 @@ export class TufPublisher {
 
   /** Signs a change and publishes it, together with what is ready besides. @throws AgentError `tuf.waiting`, `tuf.keys`, of the agent */
   async publish(change: TufChange): Promise<TufReport> {
+    // Whoever planned the change may have derived keys for it.
+    this.#held = await this.#parts.signer.keysOf(this.#parts.repository);
     const waiting = this.staged();
     const roles = [...(change.root === undefined ? [] : ['root']), ...(change.targets?.keys() ?? [])];
     const open = waiting.find(({ role }) => roles.includes(role));
