@@ -20,7 +20,8 @@ import {
   type GuardState,
 } from '../policy/guard.js';
 import { targetChanges } from '../policy/target-changes.js';
-import type { GuardEntry, GuardFolder, GuardName } from '../state/guard-folder.js';
+import type { GuardEntry, GuardName } from '../state/guard-entry.js';
+import type { GuardChange, GuardFolder } from '../state/guard-folder.js';
 import type { Admitted } from './admission.js';
 
 /** A request for versioned metadata. */
@@ -57,12 +58,10 @@ export class GuardBook {
     return this.#problem;
   }
 
-  /** Everything that is guarded, of one repository or of all. @throws AgentError the problem */
-  list(repository: string | undefined): readonly GuardEntry[] {
+  /** Everything that is guarded, in an order that only grows. @throws AgentError the problem */
+  list(): readonly GuardEntry[] {
     this.#requireSound();
-    return [...this.#entries.values()].filter(
-      (entry) => repository === undefined || entry.repository === repository,
-    );
+    return [...this.#entries.values()];
   }
 
   /**
@@ -81,8 +80,8 @@ export class GuardBook {
     const documents = new Map<Admitted, AuditDocument>();
     const steps = [...groups.values()].map((group) => this.#step(group, documents));
     return new GuardedBatch(steps, documents, {
-      save: (entry, document) => {
-        this.#save(entry, document);
+      save: (changes) => {
+        this.#saveAll(changes);
       },
       replace: (entry) => {
         this.#entries.set(nameOf(entry), entry);
@@ -112,7 +111,9 @@ export class GuardBook {
 
   /** Entries of a repository of which a version is known. @throws AgentError `guard.version` when there is none, or the problem */
   known(repository: string): readonly GuardEntry[] {
-    const entries = this.list(repository).filter(({ state }) => highestVersion(state) > 0);
+    const entries = this.list().filter(
+      (entry) => entry.repository === repository && highestVersion(entry.state) > 0,
+    );
     if (entries.length > 0) return entries;
     throw new AgentError('guard.version', {
       message: `forgetting ${printable(repository, 255)}: no version of it is known`,
@@ -147,7 +148,9 @@ export class GuardBook {
 
   /** Remembers how far it went; at stop. */
   close(): void {
-    if (this.#problem === undefined) this.#folder.remember();
+    if (this.#problem !== undefined) return;
+    this.#folder.fold();
+    this.#folder.remember();
   }
 
   #requireSound(): void {
@@ -160,9 +163,13 @@ export class GuardBook {
     return this.#entries.get(nameOf(name)) ?? { repository, role, state: UNGUARDED, changes: 0 };
   }
 
-  #save(entry: GuardEntry, document?: Buffer): void {
-    this.#folder.save(entry, document);
-    this.#entries.set(nameOf(entry), entry);
+  #save(entry: GuardEntry): void {
+    this.#saveAll([{ entry }]);
+  }
+
+  #saveAll(changes: readonly GuardChange[]): void {
+    this.#folder.save(changes);
+    for (const { entry } of changes) this.#entries.set(nameOf(entry), entry);
   }
 
   #step(group: readonly Guarded[], documents: Map<Admitted, AuditDocument>): Step {
@@ -217,7 +224,7 @@ export class GuardBook {
 
 interface BatchHooks {
   /** @throws AgentError `state.write` */
-  readonly save: (entry: GuardEntry, document?: Buffer) => void;
+  readonly save: (changes: readonly GuardChange[]) => void;
   /** In memory only. */
   readonly replace: (entry: GuardEntry) => void;
   readonly isCurrent: (entry: GuardEntry) => boolean;
@@ -242,32 +249,22 @@ export class GuardedBatch {
 
   /** Makes all of it durable, or none: order nothing before. @throws AgentError `state.write` */
   persist(): void {
-    const done: Step[] = [];
-    try {
-      for (const step of this.#steps) {
-        if (step.after.state === step.before.state) this.#hooks.replace(step.after);
-        else this.#hooks.save(step.after, step.document);
-        done.push(step);
-      }
-    } catch (error) {
-      this.#undo(done);
-      throw error;
-    }
+    const changing = this.#steps.filter(({ before, after }) => after.state !== before.state);
+    if (changing.length > 0)
+      this.#hooks.save(changing.map(({ after, document }) => ({ entry: after, document })));
+    for (const { before, after } of this.#steps) if (after.state === before.state) this.#hooks.replace(after);
   }
 
   /** The keeper signed nothing of it. What somebody else has asked for since stays. */
   withdraw(): void {
-    this.#undo(this.#steps.filter(({ after }) => this.#hooks.isCurrent(after)));
-  }
-
-  #undo(steps: readonly Step[]): void {
-    for (const { before, after } of steps) {
-      if (after.state === before.state) continue;
-      try {
-        this.#hooks.save(changed(after, withdrawContent(after.state, before.state)));
-      } catch {
-        // It stays signed, which refuses more than it has to and never less.
-      }
+    const entries = this.#steps
+      .filter(({ before, after }) => after.state !== before.state && this.#hooks.isCurrent(after))
+      .map(({ before, after }) => ({ entry: changed(after, withdrawContent(after.state, before.state)) }));
+    if (entries.length === 0) return;
+    try {
+      this.#hooks.save(entries);
+    } catch {
+      // It stays signed, which refuses more than it has to and never less.
     }
   }
 }

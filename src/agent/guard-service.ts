@@ -6,6 +6,7 @@ import { highestVersion } from '../policy/guard.js';
 import type { Params, Result } from '../protocol/methods.js';
 import type { AuditTrail } from './audit-trail.js';
 import type { GuardBook } from './guard-book.js';
+import { guardPage } from './guard-page.js';
 import type { Peer } from './peer.js';
 import type { PolicyFile } from './policy-file.js';
 
@@ -22,8 +23,9 @@ export class GuardService {
     this.#parts = parts;
   }
 
-  show({ repository }: Params<'guard.show'>): Result<'guard.show'> {
-    const entries = this.#parts.guard.list(repository).map(({ repository: name, role, state }) => {
+  show(params: Params<'guard.show'>): Result<'guard.show'> {
+    const page = guardPage(this.#parts.guard.list(), params);
+    const entries = page.entries.map(({ repository: name, role, state }) => {
       const { published, signed } = state;
       return {
         repository: name,
@@ -39,7 +41,7 @@ export class GuardService {
               },
       };
     });
-    return { entries };
+    return { entries, next: page.next };
   }
 
   /**

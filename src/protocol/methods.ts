@@ -271,7 +271,7 @@ export const METHODS = {
   ),
   'guard.show': method(
     'What is signed and what is published of repository metadata.',
-    z.strictObject({ repository: text(255).optional() }),
+    z.strictObject({ repository: text(255).optional(), role: text(64).optional(), from }),
     z.object({
       entries: z.array(
         z.object({
@@ -283,6 +283,7 @@ export const METHODS = {
             .describe('the one version above it that is signed'),
         }),
       ),
+      next,
     }),
     'caller',
   ),

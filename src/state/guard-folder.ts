@@ -1,55 +1,38 @@
 /**
  * `guard/` in the state folder: one file for each repository and role that signs versioned metadata, beside it the newest signed
- * documents, and in `guard-seen.json` how many changes there were. A file that somebody puts back is valid too, so only memory tells.
+ * documents, what changed recently in one file, and in `guard-seen.json` how many changes there were. A file that somebody puts back is
+ * valid too, so only memory tells.
  */
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { AgentError } from '../errors/agent-error.js';
-import { writeFileAtomic } from '../platform/store/atomic-file.js';
 import { readFileBounded } from '../platform/store/bounded-read.js';
 import { ensurePrivateFolder } from '../platform/store/private-folder.js';
-import { MAX_CONTENTS, type GuardedContent, type GuardState } from '../policy/guard.js';
+import type { GuardedContent } from '../policy/guard.js';
+import {
+  fromStored,
+  GUARD_ENTRY_FIELDS,
+  guardFileName,
+  toStored,
+  type GuardEntry,
+  type GuardName,
+} from './guard-entry.js';
+import { GuardRecent, RECENT_FILE } from './guard-recent.js';
 import { loadStateFile, saveStateFile, type StateFormat } from './versions.js';
-
-/** What is guarded: the metadata of one role of one repository. */
-export interface GuardName {
-  readonly repository: string;
-  readonly role: string;
-}
-
-export interface GuardEntry extends GuardName {
-  readonly state: GuardState;
-  /** Grows by one with each change of this file. */
-  readonly changes: number;
-}
 
 /** Largest document that is kept for comparing; larger ones do not reach the agent. */
 const MAX_DOCUMENT_BYTES = 4 * 1024 * 1024;
 /** Remembering costs fsyncs of its own, so changes in quick succession share one. */
 const REMEMBER_MS = 5_000;
-const MAX_VERSION = Number.MAX_SAFE_INTEGER;
-
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-const content = z.strictObject({ version: z.int().min(1).max(MAX_VERSION), sha256 });
+/** Entries that wait in one file until they are written to their own. */
+const MAX_RECENT = 128;
 
 const ENTRY_SCHEMA = z.strictObject({
   format: z.literal('touchstone-guard'),
   version: z.literal(1),
-  repository: z.string().min(1).max(255),
-  role: z.string().min(1).max(64),
-  changes: z.int().min(1),
-  published: content.nullable(),
-  signed: z
-    .strictObject({
-      version: z.int().min(1).max(MAX_VERSION),
-      contents: z.array(sha256).min(1).max(MAX_CONTENTS),
-    })
-    .nullable(),
-  passed: z.int().min(0).max(MAX_VERSION),
-  latest: content.nullable(),
-  before: content.nullable(),
+  ...GUARD_ENTRY_FIELDS,
 });
 
 const ENTRY_FORMAT: StateFormat<typeof ENTRY_SCHEMA> = {
@@ -63,7 +46,7 @@ const ENTRY_FORMAT: StateFormat<typeof ENTRY_SCHEMA> = {
 const SEEN_SCHEMA = z.strictObject({
   format: z.literal('touchstone-guard-seen'),
   version: z.literal(1),
-  /** Changes of all files together. */
+  /** Changes of all entries together. */
   changes: z.int().min(0),
 });
 
@@ -75,9 +58,18 @@ const SEEN_FORMAT: StateFormat<typeof SEEN_SCHEMA> = {
   migrations: [],
 };
 
+/** An entry that changes by one, and the signed bytes of its `state.latest`, where they are to be kept. */
+export interface GuardChange {
+  readonly entry: GuardEntry;
+  readonly document?: Uint8Array | undefined;
+}
+
 export class GuardFolder {
   readonly path: string;
   readonly #seenPath: string;
+  readonly #recentFile: GuardRecent;
+  /** By file name. */
+  #recent = new Map<string, GuardEntry>();
   #changes = 0;
   #rememberedAt = 0;
   #remembered = 0;
@@ -86,6 +78,7 @@ export class GuardFolder {
   constructor(stateDir: string) {
     this.path = join(stateDir, 'guard');
     this.#seenPath = join(stateDir, 'guard-seen.json');
+    this.#recentFile = new GuardRecent(this.path);
   }
 
   /**
@@ -94,39 +87,43 @@ export class GuardFolder {
    */
   load(): readonly GuardEntry[] {
     ensurePrivateFolder(this.path, 'state');
-    const entries = fs
-      .readdirSync(this.path)
-      .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
-      .map((name) => this.#read(name));
-    this.#changes = entries.reduce((sum, { changes }) => sum + changes, 0);
-    const seen = loadStateFile(this.#seenPath, SEEN_FORMAT)?.changes ?? 0;
-    this.#remembered = seen;
-    if (this.#changes < seen) {
-      throw new AgentError('guard.older', {
-        message: `checking ${this.path}: it holds ${this.#changes} changes, ${seen} were seen`,
-        details: { path: this.path },
-      });
+    const entries = new Map<string, GuardEntry>();
+    for (const name of fs.readdirSync(this.path)) {
+      if (!name.endsWith('.json') || name.startsWith('.') || name === RECENT_FILE) continue;
+      const entry = this.#read(name);
+      entries.set(guardFileName(entry), entry);
     }
+    for (const entry of this.#recentFile.load()) {
+      const name = guardFileName(entry);
+      if (entry.changes <= (entries.get(name)?.changes ?? 0)) continue;
+      entries.set(name, entry);
+      this.#recent.set(name, entry);
+    }
+    this.#requireAllSeen([...entries.values()]);
+    this.fold();
     this.remember();
-    return entries;
+    return [...entries.values()];
   }
 
   /**
-   * Makes an entry durable, and with it the document that it calls the latest. Documents it does not name any more are removed.
-   * @param document the signed bytes of `entry.state.latest`, where they are to be kept
-   * @throws AgentError `state.write`; the entry before is then untouched
+   * Makes the changes of one batch durable, all or none, with one write; and keeps their documents. Those that an entry does not name any
+   * more are removed.
+   * @throws AgentError `state.write`; the entries before are then untouched
    */
-  save(entry: GuardEntry, document?: Uint8Array): void {
-    const { repository, role, changes, state } = entry;
-    const { latest } = state;
-    if (document !== undefined && latest !== null && document.length <= MAX_DOCUMENT_BYTES)
-      writeFileAtomic(this.#documentPath(entry, latest), document);
-    const head = { format: 'touchstone-guard', version: 1, repository, role, changes } as const;
-    saveStateFile(join(this.path, `${fileName(entry)}.json`), { ...head, ...state });
-    this.#changes += 1;
-    this.#removeOthers(entry);
-    // The first change of a file is remembered at once: a file that is missing altogether is the likeliest loss.
-    if (changes === 1 || Date.now() - this.#rememberedAt >= REMEMBER_MS) this.remember();
+  save(changes: readonly GuardChange[]): void {
+    for (const { entry, document } of changes) {
+      if (document !== undefined) this.#keepDocument(entry, document);
+    }
+    const recent = new Map(this.#recent);
+    for (const { entry } of changes) recent.set(guardFileName(entry), entry);
+    this.#recentFile.save([...recent.values()]);
+    this.#recent = recent;
+    this.#changes += changes.length;
+    for (const { entry } of changes) this.#removeOthers(entry);
+    if (recent.size > MAX_RECENT) this.fold();
+    // The first change of an entry is remembered at once: one that is missing altogether is the likeliest loss.
+    const hasNew = changes.some(({ entry }) => entry.changes === 1);
+    if (hasNew || Date.now() - this.#rememberedAt >= REMEMBER_MS) this.remember();
   }
 
   /** The bytes of a document that an entry names, undefined when they are not there (any more). */
@@ -154,17 +151,55 @@ export class GuardFolder {
     }
   }
 
+  /** Every entry into its own file. What cannot be written stays in the file of recent ones, which is as good. */
+  fold(): void {
+    if (this.#recent.size === 0) return;
+    try {
+      for (const [name, entry] of this.#recent) {
+        const head = { format: 'touchstone-guard', version: 1 } as const;
+        saveStateFile(join(this.path, `${name}.json`), { ...head, ...toStored(entry) });
+      }
+      this.#recentFile.remove();
+      this.#recent = new Map();
+    } catch {
+      // Tried again when more has changed, at stop, and at the next start.
+    }
+  }
+
+  #requireAllSeen(entries: readonly GuardEntry[]): void {
+    this.#changes = entries.reduce((sum, { changes }) => sum + changes, 0);
+    const seen = loadStateFile(this.#seenPath, SEEN_FORMAT)?.changes ?? 0;
+    this.#remembered = seen;
+    if (this.#changes >= seen) return;
+    throw new AgentError('guard.older', {
+      message: `checking ${this.path}: it holds ${this.#changes} changes, ${seen} were seen`,
+      details: { path: this.path },
+    });
+  }
+
   #read(name: string): GuardEntry {
     const path = join(this.path, name);
     const stored = loadStateFile(path, ENTRY_FORMAT);
-    if (stored === undefined || name !== `${fileName(stored)}.json`) {
+    if (stored === undefined || name !== `${guardFileName(stored)}.json`) {
       throw new AgentError('state.damaged', {
         message: `${path}: it is not the file of the repository and role that it names`,
         details: { path },
       });
     }
-    const { repository, role, changes, published, signed, passed, latest, before } = stored;
-    return { repository, role, changes, state: { published, signed, passed, latest, before } };
+    return fromStored(stored);
+  }
+
+  /** It only serves to say what changed, and its hash tells whether it is whole: nobody waits for it. */
+  #keepDocument(entry: GuardEntry, document: Uint8Array): void {
+    const { latest } = entry.state;
+    if (latest === null || document.length > MAX_DOCUMENT_BYTES) return;
+    const path = this.#documentPath(entry, latest);
+    try {
+      fs.rmSync(path, { force: true });
+      fs.writeFileSync(path, document, { mode: 0o600, flag: 'wx' });
+    } catch {
+      // What changes next time is then not known, and said so.
+    }
   }
 
   #removeOthers(entry: GuardEntry): void {
@@ -172,7 +207,7 @@ export class GuardFolder {
     const wanted = new Set(
       [latest, before].flatMap((each) => (each === null ? [] : [documentName(entry, each)])),
     );
-    const own = `${fileName(entry)}.`;
+    const own = `${guardFileName(entry)}.`;
     for (const name of fs.readdirSync(this.path)) {
       if (!name.startsWith(own) || !name.endsWith(DOCUMENT_END) || wanted.has(name)) continue;
       try {
@@ -191,12 +226,7 @@ export class GuardFolder {
 const DOCUMENT_END = '.signed';
 
 function documentName(name: GuardName, document: GuardedContent): string {
-  return `${fileName(name)}.${document.sha256}${DOCUMENT_END}`;
-}
-
-/** Roles hold slashes and repositories are long, so files are named by a hash; what they are of stands in them. */
-function fileName({ repository, role }: GuardName): string {
-  return sha256Of(Buffer.from(`${repository}#${role}`, 'utf8'));
+  return `${guardFileName(name)}.${document.sha256}${DOCUMENT_END}`;
 }
 
 function sha256Of(bytes: Uint8Array): string {

@@ -1,5 +1,6 @@
 /** The agent as the one who signs metadata: derived leaves, and root keys on tokens. */
 import type { AgentClient } from '../client/client.js';
+import { listGuard } from '../client/guard-list.js';
 import { listKeys } from '../client/key-list.js';
 import { signStatements } from '../client/signer.js';
 import { AgentError } from '../errors/agent-error.js';
@@ -63,7 +64,7 @@ export class AgentSigner implements RoleSigner {
   }
 
   async versionsSigned(repository: string): Promise<ReadonlyMap<string, number>> {
-    const { entries } = await this.#client.call('guard.show', { repository });
+    const entries = await listGuard((page) => this.#client.call('guard.show', page), { repository });
     return new Map(
       entries.map(({ role, signed, published }) => [
         role,

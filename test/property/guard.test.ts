@@ -129,7 +129,7 @@ function writeAndCrash(stateDir: string, steps: readonly (readonly [Step, boolea
     history.take(each);
     if (history.state !== entry.state) {
       entry = { ...entry, state: history.state, changes: entry.changes + 1 };
-      folder.save(entry);
+      folder.save([{ entry }]);
     }
     if (!crashes) continue;
     folder = new GuardFolder(stateDir);

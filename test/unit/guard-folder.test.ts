@@ -2,7 +2,8 @@
 import * as fs from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { admitContent, UNGUARDED, type GuardedContent } from '../../src/policy/guard.js';
-import { GuardFolder, type GuardEntry } from '../../src/state/guard-folder.js';
+import type { GuardEntry } from '../../src/state/guard-entry.js';
+import { GuardFolder } from '../../src/state/guard-folder.js';
 import { codeOf } from '../support/error-code.js';
 import { hashOf, targetsBytes } from '../support/repository-metadata.js';
 import { TempFolder } from '../support/temp-folder.js';
@@ -30,8 +31,9 @@ function folderWith(stateDir: string, versions: number, name = NAME): GuardFolde
   let entry: GuardEntry | undefined;
   for (let version = 1; version <= versions; version += 1) {
     entry = signNext(entry, version, name);
-    folder.save(entry, documentOf(version).bytes);
+    folder.save([{ entry, document: documentOf(version).bytes }]);
   }
+  folder.fold();
   folder.remember();
   return folder;
 }
@@ -69,7 +71,7 @@ describe('the guard folder', () => {
     const folder = new GuardFolder(root.path);
     folder.load();
     const other = { ...NAME, role: 'targets' };
-    folder.save(signNext(undefined, 1, other), documentOf(1).bytes);
+    folder.save([{ entry: signNext(undefined, 1, other), document: documentOf(1).bytes }]);
     expect(folder.readDocument(NAME, documentOf(2).content)).toEqual(documentOf(2).bytes);
     expect(folder.readDocument(other, documentOf(1).content)).toEqual(documentOf(1).bytes);
   });
@@ -98,10 +100,74 @@ describe('the guard folder', () => {
     const older = fs.readFileSync(`${folder.path}/${file}`);
     const next = new GuardFolder(root.path);
     const [entry] = next.load();
-    next.save(signNext(entry, 2), documentOf(2).bytes);
-    next.save(signNext(undefined, 1, { ...NAME, role: 'targets' }), documentOf(1).bytes);
+    next.save([{ entry: signNext(entry, 2), document: documentOf(2).bytes }]);
+    next.save([
+      { entry: signNext(undefined, 1, { ...NAME, role: 'targets' }), document: documentOf(1).bytes },
+    ]);
+    next.fold();
     next.remember();
     fs.writeFileSync(`${folder.path}/${file}`, older);
+    expect(codeOf(() => new GuardFolder(root.path).load())).toBe('guard.older');
+  });
+
+  it('writes the entries of one batch into one file, and into their own when it is closed', () => {
+    using root = new TempFolder();
+    const folder = folderWith(root.path, 1);
+    const batch = ['targets', 'targets/alice', 'targets/bob'].map((role) => ({
+      entry: signNext(undefined, 1, { ...NAME, role }),
+      document: documentOf(1).bytes,
+    }));
+    folder.save(batch);
+    const files = (): readonly string[] =>
+      fs.readdirSync(folder.path).filter((name) => name.endsWith('.json'));
+    expect(files()).toHaveLength(2);
+    expect(files()).toContain('recent.json');
+    folder.fold();
+    expect(files()).toHaveLength(4);
+    expect(files()).not.toContain('recent.json');
+  });
+
+  it('finds what only the file of recent entries has, and keeps it', () => {
+    using root = new TempFolder();
+    const folder = folderWith(root.path, 1);
+    const [entry] = new GuardFolder(root.path).load();
+    folder.save([{ entry: signNext(entry, 2), document: documentOf(2).bytes }]);
+    const [found, ...others] = new GuardFolder(root.path).load();
+    expect(others).toEqual([]);
+    expect(found).toMatchObject({ changes: 2, state: { signed: { version: 2 } } });
+    const [again] = new GuardFolder(root.path).load();
+    expect(again).toEqual(found);
+  });
+
+  it('saves all of a batch or none', () => {
+    using root = new TempFolder();
+    const folder = folderWith(root.path, 1);
+    fs.mkdirSync(`${folder.path}/recent.json`);
+    const batch = ['targets', 'targets/alice'].map((role) => ({
+      entry: signNext(undefined, 1, { ...NAME, role }),
+    }));
+    expect(
+      codeOf(() => {
+        folder.save(batch);
+      }),
+    ).toBe('state.write');
+    fs.rmdirSync(`${folder.path}/recent.json`);
+    expect(new GuardFolder(root.path).load().map(({ role }) => role)).toEqual([NAME.role]);
+  });
+
+  it.each([
+    ['lost', undefined],
+    ['older', 1],
+  ])('notices that the file of recent entries is %s', (_what, kept) => {
+    using root = new TempFolder();
+    const folder = folderWith(root.path, 0);
+    const first = signNext(undefined, 1);
+    folder.save([{ entry: first }]);
+    const older = fs.readFileSync(`${folder.path}/recent.json`);
+    folder.save([{ entry: signNext(first, 2) }]);
+    folder.remember();
+    if (kept === undefined) fs.rmSync(`${folder.path}/recent.json`);
+    else fs.writeFileSync(`${folder.path}/recent.json`, older);
     expect(codeOf(() => new GuardFolder(root.path).load())).toBe('guard.older');
   });
 

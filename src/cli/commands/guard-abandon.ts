@@ -37,8 +37,8 @@ async function abandon(
   const given = options.integer('version', { min: 1, max: Number.MAX_SAFE_INTEGER });
   const name = `${repository}#${role}`;
   return withAgent(context, async (client) => {
-    const { entries } = await client.call('guard.show', { repository });
-    const signed = entries.find((entry) => entry.role === role)?.signed ?? undefined;
+    const { entries } = await client.call('guard.show', { repository, role });
+    const signed = entries[0]?.signed ?? undefined;
     if (signed === undefined) {
       throw new AgentError('guard.version', {
         message: `abandoning what is signed for ${name}: nothing is signed and unpublished`,

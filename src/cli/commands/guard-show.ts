@@ -1,4 +1,5 @@
 /** `touchstone guard show [REPOSITORY]`. */
+import { listGuard } from '../../client/guard-list.js';
 import type { Result } from '../../protocol/methods.js';
 import { withAgent } from '../agent-session.js';
 import type { CommandResult, Invocation } from '../command.js';
@@ -10,13 +11,13 @@ type Content = { readonly version: number; readonly sha256: string } | null;
 /** What is signed and what is published, of one repository or of all. */
 export async function guardShow(context: CliContext, { args }: Invocation): Promise<CommandResult> {
   const [repository] = args;
-  const result = await withAgent(context, (client) =>
-    client.call('guard.show', repository === undefined ? {} : { repository }),
+  const entries = await withAgent(context, (client) =>
+    listGuard((page) => client.call('guard.show', page), repository === undefined ? {} : { repository }),
   );
-  return { json: result, text: result.entries.length === 0 ? 'nothing was signed yet' : table(result) };
+  return { json: { entries }, text: entries.length === 0 ? 'nothing was signed yet' : table(entries) };
 }
 
-function table({ entries }: Result<'guard.show'>): string {
+function table(entries: Result<'guard.show'>['entries']): string {
   const rows = entries.map(({ repository, role, published, signed }) => [
     repository,
     role,

@@ -23,8 +23,8 @@ export class KeyUse {
   async hasSigned(key: ServerKey, timeoutMs: number): Promise<boolean> {
     if (this.#used.has(key.keyId)) return true;
     const { repository, role } = key;
-    const { entries } = await this.#line.call('guard.show', { repository }, timeoutMs);
-    if (!entries.some((entry) => entry.role === role)) return false;
+    const { entries } = await this.#line.call('guard.show', { repository, role }, timeoutMs);
+    if (entries.length === 0) return false;
     const isUsed = await this.#isOnRecord(key, timeoutMs);
     if (isUsed) this.#used.add(key.keyId);
     return isUsed;

@@ -139,8 +139,8 @@ export class Signing {
 
   async #entry(job: Job): Promise<GuardEntry | undefined> {
     const { repository, role } = job.key;
-    const { entries } = await this.#parts.line.call('guard.show', { repository }, leftOf(job));
-    return entries.find((entry) => entry.repository === repository && entry.role === role);
+    const { entries } = await this.#parts.line.call('guard.show', { repository, role }, leftOf(job));
+    return entries[0];
   }
 }
 
