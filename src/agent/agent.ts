@@ -272,6 +272,13 @@ export class Agent implements Disposable {
         this.events.publish(event);
         return;
       }
+      case 'absent':
+        this.events.publish({
+          event: 'token-absent',
+          token: event.token,
+          secondsLeft: event.secondsLeft,
+        });
+        return;
       case 'unlocked':
         this.#trail.noteAct('unlock', undefined, {
           token: event.lease.token,

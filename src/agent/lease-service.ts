@@ -1,4 +1,5 @@
 /** The `unlock.*`, `pin.*` and `lock` methods: a PIN on its way to the keeper, still sealed, and what the log says of it. */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { asAgentError } from '../errors/agent-error.js';
 import type { LeaseOptions, LeaseStatus } from '../keeper/wire.js';
@@ -14,6 +15,8 @@ import type { Peer } from './peer.js';
 const SEAL_MS = 2_000;
 /** Many leaves of a slow token take long; the record of who unlocked must not be lost to a shorter deadline. Milliseconds. */
 const UNLOCK_MS = LIMITS.maxDeadlineMs;
+/** For finding the token and a host for it, milliseconds. */
+const BEGIN_MS = 60_000;
 /** As many as the keeper keeps open. */
 const MAX_ATTEMPTS = 64;
 
@@ -35,8 +38,15 @@ export class LeaseService {
     this.#parts = parts;
   }
 
-  async begin({ token }: Params<'unlock.begin'>): Promise<Result<'unlock.begin'>> {
-    const begun = await this.#parts.keeper.call('unlock.begin', { token });
+  /** Waits for a token that is not there as long as the caller asks for, and no longer than it waits itself. */
+  async begin(
+    { token, waitSeconds }: Params<'unlock.begin'>,
+    gone: AbortSignal,
+  ): Promise<Result<'unlock.begin'>> {
+    const { keeper } = this.#parts;
+    const wait = waitSeconds === undefined ? undefined : { id: randomUUID(), seconds: waitSeconds };
+    if (wait !== undefined) cancelWhen(gone, keeper, wait.id);
+    const begun = await keeper.call('unlock.begin', { token, wait }, BEGIN_MS + (waitSeconds ?? 0) * 1000);
     if (begun.asks === 'keychain') this.#rememberKeychain(begun.attempt);
     return { ...begun };
   }
@@ -57,9 +67,7 @@ export class LeaseService {
     const { attempt, place, useLastTry, ...lease } = params;
     const { uid: owner, pid } = peer;
     const request = { attempt, place, useLastTry, owner, pid, lease: this.#leaseOptions(lease) };
-    gone.addEventListener('abort', () => {
-      keeper.call('unlock.cancel', { attempt }).catch(() => undefined);
-    });
+    cancelWhen(gone, keeper, attempt);
     const by = this.#fromKeychain.delete(attempt) ? 'keychain' : 'prompt';
     return this.#opened(peer, { by }, () => keeper.call('unlock.ask', request, UNLOCK_MS));
   }
@@ -129,6 +137,12 @@ export class LeaseService {
     view.dropToken(token);
     return answer;
   }
+}
+
+function cancelWhen(gone: AbortSignal, keeper: KeeperLink, attempt: string): void {
+  gone.addEventListener('abort', () => {
+    keeper.call('unlock.cancel', { attempt }).catch(() => undefined);
+  });
 }
 
 /** A lease as the protocol shows it. */

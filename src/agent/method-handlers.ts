@@ -63,7 +63,7 @@ export function methodHandlers(parts: HandlerParts): MethodHandlers {
     'keys.install': (params, peer) => keyService.install(params, peer),
     'certificates.add': (params, peer) => certificates.add(params, peer),
     'certificates.list': (params) => certificates.list(params),
-    'unlock.begin': (params) => leases.begin(params),
+    'unlock.begin': (params, _peer, gone) => leases.begin(params, gone),
     'unlock.ask': (params, peer, gone) => leases.ask(params, peer, gone),
     'unlock.finish': (params, peer) => leases.finish(params, peer),
     'pin.store': (params, peer) => leases.storePin(params, peer),

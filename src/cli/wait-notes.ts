@@ -1,4 +1,4 @@
-/** Telling a person what a command waits for: others in front of it, or a finger on the key. */
+/** Telling a person what a command waits for: others in front of it, a finger on the key, or the key itself. */
 import type { AgentClient } from '../client/client.js';
 import type { AgentEvent } from '../protocol/events.js';
 import { counted } from './table.js';
@@ -9,8 +9,9 @@ export function noteWaits(context: CliContext, client: AgentClient): () => void 
   const stop = client.onEvent((event) => {
     const words = wordsOf(event);
     if (words === undefined) return;
-    // Without the finger nothing goes on, so --quiet lets that line through.
-    if (event.event === 'touch-needed') context.warn(`touchstone: ${words}`);
+    // Without the person nothing goes on, so --quiet lets those lines through.
+    if (event.event === 'touch-needed' || event.event === 'token-absent')
+      context.warn(`touchstone: ${words}`);
     else context.note(`touchstone: ${words}`);
   });
   // Not waited for: the agent takes calls in order, and without events the work goes on all the same.
@@ -22,6 +23,8 @@ function wordsOf(event: AgentEvent): string | undefined {
   switch (event.event) {
     case 'touch-needed':
       return `touch the YubiKey now: token "${event.token}" waits ${event.secondsLeft} s`;
+    case 'token-absent':
+      return `insert token "${event.token}": waits ${event.secondsLeft} s for it`;
     case 'waiting':
       return `waiting for token "${event.token}", behind ${counted(event.ahead, 'other')}`;
     case 'pin-alert':

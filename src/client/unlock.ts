@@ -3,6 +3,7 @@
  * here as soon as they are sealed. What stands between client and keeper sees ciphertext only.
  */
 import { seal } from '../crypto/hpke.js';
+import { LIMITS } from '../protocol/limits.js';
 import type { Params, Result } from '../protocol/methods.js';
 import type { AgentClient } from './client.js';
 
@@ -30,11 +31,20 @@ export async function sealPin(
   token: string | undefined,
   readPin: ReadPin,
 ): Promise<SealedAttempt> {
-  return sealFor(await begin(client, token), readPin);
+  return sealFor(await begin(client, token, undefined), readPin);
 }
 
-function begin(client: AgentClient, token: string | undefined): Promise<UnlockAttempt> {
-  return client.call('unlock.begin', token === undefined ? {} : { token });
+function begin(
+  client: AgentClient,
+  token: string | undefined,
+  waitSeconds: number | undefined,
+): Promise<UnlockAttempt> {
+  const params = {
+    ...(token === undefined ? {} : { token }),
+    ...(waitSeconds === undefined ? {} : { waitSeconds }),
+  };
+  const timeoutMs = LIMITS.defaultDeadlineMs + (waitSeconds ?? 0) * 1000;
+  return client.call('unlock.begin', params, { timeoutMs });
 }
 
 async function sealFor(attempt: UnlockAttempt, readPin: ReadPin): Promise<SealedAttempt> {
@@ -56,6 +66,8 @@ async function sealFor(attempt: UnlockAttempt, readPin: ReadPin): Promise<Sealed
 
 export interface UnlockOptions {
   readonly token?: string | undefined;
+  /** How long to wait for a token that is not there; not at all when left out. */
+  readonly waitSeconds?: number | undefined;
   readonly readPin: ReadPin;
   readonly lease: LeaseRequest;
   /** Given: the agent asks for the PIN where its configuration says so, instead of `readPin`. */
@@ -69,9 +81,9 @@ export interface UnlockOptions {
 /** Unlocks one token: one PIN entry, one attempt; where the agent asks, as many as it lets a person have. */
 export async function unlockToken(
   client: AgentClient,
-  { token, readPin, lease, place, onAsking, timeoutMs }: UnlockOptions,
+  { token, waitSeconds, readPin, lease, place, onAsking, timeoutMs }: UnlockOptions,
 ): Promise<Result<'unlock.finish'>> {
-  const attempt = await begin(client, token);
+  const attempt = await begin(client, token, waitSeconds);
   if (place !== undefined && attempt.asks !== undefined) {
     onAsking?.(attempt.asks);
     return client.call('unlock.ask', { ...lease, attempt: attempt.attempt, place }, { timeoutMs });

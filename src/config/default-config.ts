@@ -30,6 +30,9 @@ const SETTINGS = `
 # Uid that clients accept as the agent's, besides their own and 0: for an agent that runs as a service.
 # service-uid = 998
 
+# Desktop notifications when something waits for a touch, a PIN or a token; only where the agent has a session bus.
+# notifications = true
+
 [audit]
 # "fsync": a record is on the disk before its signature leaves. "os": the system writes it when it likes; faster,
 # a power loss may cost the newest records.

@@ -34,6 +34,8 @@ export interface Config {
   /** Uid that clients accept as the agent's besides their own and 0. */
   readonly serviceUid: number | undefined;
   readonly audit: { readonly durability: 'fsync' | 'os'; readonly rotateBytes: number };
+  /** On the desktop, when something waits for a person. */
+  readonly notifications: boolean;
   readonly lease: { readonly defaultSeconds: number; readonly maxSeconds: number };
   readonly sshAgent: SshAgentConfig;
   readonly pkcs11: DoorConfig;
@@ -60,6 +62,7 @@ const documentSchema = z.strictObject({
   socket: path.optional(),
   'allow-uids': z.array(uid).max(1024).default([]),
   'service-uid': uid.optional(),
+  notifications: z.boolean().default(true),
   audit: z
     .strictObject({
       durability: z.enum(['fsync', 'os'], 'not "fsync" or "os"').default('fsync'),
@@ -185,6 +188,7 @@ function configOf(written: WrittenConfig): Config {
     socket: written.socket,
     allowUids: written['allow-uids'],
     serviceUid: written['service-uid'],
+    notifications: written.notifications,
     audit: { durability: written.audit.durability, rotateBytes: written.audit['rotate-bytes'] },
     lease: { defaultSeconds: written.lease['default-seconds'], maxSeconds: written.lease['max-seconds'] },
     sshAgent: { ...doorOf(written['ssh-agent']), certificates: written['ssh-agent'].certificates },

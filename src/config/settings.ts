@@ -35,6 +35,7 @@ function valuesOf(config: Config): readonly Entry[] {
     ...(config.socket === undefined ? [] : [{ path: ['socket'], value: config.socket }]),
     { path: ['allow-uids'], value: config.allowUids },
     ...(config.serviceUid === undefined ? [] : [{ path: ['service-uid'], value: config.serviceUid }]),
+    { path: ['notifications'], value: config.notifications },
     { path: ['audit', 'durability'], value: config.audit.durability },
     { path: ['audit', 'rotate-bytes'], value: config.audit.rotateBytes },
     { path: ['lease', 'default-seconds'], value: config.lease.defaultSeconds },

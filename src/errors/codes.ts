@@ -137,7 +137,7 @@ export const ERROR_TABLE = {
 
   // tokens
   'token.unknown': row('no such token is configured', 'see "touchstone token list"', 'never', 2, -32140),
-  'token.absent': row('the token is not connected', 'insert it; see "touchstone token list"', 'after-user-action', 4, -32141),
+  'token.absent': row('the token is not connected', 'insert it; "touchstone unlock --wait 60s" waits for it', 'after-user-action', 4, -32141),
   'token.ambiguous': row('more than one token matches', 'name it by serial in the URI', 'after-user-action', 4, -32142),
   'token.module-missing': row('the PKCS#11 module could not be loaded', 'check its path in touchstone.toml; "touchstone doctor" looks for it', 'after-user-action', 4, -32143),
   'token.locked': row('the token is locked', 'unlock it with "touchstone unlock"', 'after-user-action', 4, -32144),

@@ -8,6 +8,7 @@ import { askAskpass } from '../platform/prompt/askpass.js';
 import { askPinentry, findPinentry } from '../platform/prompt/pinentry.js';
 import type { PromptPlace, PromptQuestion } from '../platform/prompt/prompt-program.js';
 import type { HostTokenInfo } from '../tokenhost/messages.js';
+import type { DesktopNotes } from './desktop-notes.js';
 import type { Lease } from './lease.js';
 import { describeAsking } from './prompt-words.js';
 import type { StoredPins } from './stored-pins.js';
@@ -24,17 +25,20 @@ const ASK_AGAIN = new Set<string>(['token.pin-incorrect', 'token.pin-known-wrong
 
 type AskParams = KeeperCalls['unlock.ask']['params'];
 
+export interface AskingParts extends UnlockParts {
+  readonly stored: StoredPins;
+  readonly notes: DesktopNotes;
+}
+
 export class Asking {
-  readonly #parts: UnlockParts;
+  readonly #parts: AskingParts;
   readonly #unlocking: Unlocking;
-  readonly #stored: StoredPins;
   /** By attempt. */
   readonly #open = new Map<string, { readonly token: string; readonly end: AbortController }>();
 
-  constructor(parts: UnlockParts, unlocking: Unlocking, stored: StoredPins) {
+  constructor(parts: AskingParts, unlocking: Unlocking) {
     this.#parts = parts;
     this.#unlocking = unlocking;
-    this.#stored = stored;
   }
 
   /** @throws AgentError `lease.attempt`, `token.busy`, `prompt.…`, `keychain.…`, and those of an unlock */
@@ -50,10 +54,13 @@ export class Asking {
     this.#open.set(params.attempt, { token, end });
     try {
       const unit = this.#parts.unitOf(token);
-      if (unit.config.pin.source === 'keychain') return await this.#stored.unlock(unit, params, end.signal);
+      if (unit.config.pin.source === 'keychain')
+        return await this.#parts.stored.unlock(unit, params, end.signal);
+      this.#parts.notes.pin(token, params, ASK_MS / 1000);
       return await this.#entries(unit, params, end.signal);
     } finally {
       this.#open.delete(params.attempt);
+      this.#parts.notes.done(token);
     }
   }
 

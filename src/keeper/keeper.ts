@@ -11,7 +11,6 @@ import type { KeyringFile } from '../state/keyring-file.js';
 import type { PinLedger } from '../state/pin-ledger.js';
 import type { StoredPinMarks } from '../state/stored-pin-marks.js';
 import type { HostTokenInfo } from '../tokenhost/messages.js';
-import { Asking } from './asking.js';
 import { derivationLocked, holdsDerivation } from './derivation-token.js';
 import { deriveLeaf } from './deriving.js';
 import { Installing } from './installing.js';
@@ -22,10 +21,10 @@ import { LeaseBook } from './lease-book.js';
 import { OrderLedger } from './order-count.js';
 import { OrderDesk } from './order-desk.js';
 import { PinAlerts } from './pin-alerts.js';
+import { PersonDesk, type PersonMethod } from './person-desk.js';
 import { PinDesk } from './pin-desk.js';
 import { Provisioning } from './provisioning.js';
 import { unlockFromSource } from './source-unlock.js';
-import { StoredPins } from './stored-pins.js';
 import { TokenUnit } from './token-unit.js';
 import { Unlocking } from './unlocking.js';
 import type { KeeperCalls, KeeperEvent, KeeperStatus, LeaseEnd, SshLock } from './wire.js';
@@ -58,8 +57,7 @@ export class Keeper {
   readonly #leases: LeaseBook;
   readonly #desk: OrderDesk;
   readonly #unlocking: Unlocking;
-  readonly #asking: Asking;
-  readonly #stored: StoredPins;
+  readonly #people: PersonDesk;
   readonly #provisioning: Provisioning;
   readonly #installing: Installing;
   readonly #making: KeyMaking;
@@ -116,8 +114,12 @@ export class Keeper {
     };
     this.#unlocking = new Unlocking(parts);
     const { storedPins: marks, keychainEntry: entry, stateDir } = options;
-    this.#stored = new StoredPins({ ...parts, marks, entry, stateDir }, this.#unlocking);
-    this.#asking = new Asking(parts, this.#unlocking, this.#stored);
+    const onAbsent = (token: string, secondsLeft: number): void => {
+      this.#event({ event: 'absent', token, secondsLeft });
+    };
+    const defaultToken = (): string => this.#defaultToken();
+    const personParts = { ...parts, marks, entry, stateDir, onAbsent, defaultToken };
+    this.#people = new PersonDesk(personParts, this.#unlocking);
     this.#provisioning = new Provisioning(parts, this.#unlocking);
     this.#installing = new Installing(parts, this.#unlocking);
     this.#making = new KeyMaking({ ...parts, units: this.#units, unlocking: this.#unlocking });
@@ -130,7 +132,7 @@ export class Keeper {
     this.#desk.frontLost(this.#units.values());
     const front = new FrontLink({
       fd,
-      handlers: this.#handlers,
+      handlers: { ...this.#handlers, ...this.#people.handlers },
       onOrder: (frame, from) => {
         this.#desk.take(frame, from);
       },
@@ -143,7 +145,7 @@ export class Keeper {
       onClose: () => {
         if (this.#front !== front) return;
         this.#front = undefined;
-        this.#asking.cancelAll();
+        this.#people.cancelAll();
         this.#desk.frontLost(this.#units.values());
       },
     });
@@ -163,7 +165,7 @@ export class Keeper {
 
   /** Wipes every leaf and ends every token host. */
   wipe(): void {
-    this.#asking.cancelAll();
+    this.#people.cancelAll();
     this.#leases.endAll('stopping');
     this.#shelf.wipeAll();
     for (const unit of this.#units.values()) unit.end();
@@ -193,7 +195,7 @@ export class Keeper {
     return keyring.records.leaves.length;
   }
 
-  readonly #handlers: KeeperHandlers = {
+  readonly #handlers: Omit<KeeperHandlers, PersonMethod> = {
     hello: () => ({
       status: this.#status(),
       pending: this.#ledger.pending(),
@@ -206,28 +208,17 @@ export class Keeper {
       const statuses = [...this.#units.values()].map((unit) => unit.section(() => unit.refresh()));
       return { tokens: await Promise.all(statuses) };
     },
-    'unlock.begin': async ({ token }) => {
+    'unlock.begin': async ({ token, wait }) => {
       const unit = this.#unitNamed(token ?? this.#defaultToken());
-      const info = await unit.section(() => this.#found(unit));
+      const info = await this.#people.waits.until(unit.config.name, wait, () =>
+        unit.section(() => this.#found(unit)),
+      );
       return this.#pins.begin(unit.config, info);
     },
     'unlock.finish': async ({ pin, lease, owner, useLastTry }) => {
       const { lease: opened, loaded } = await this.#unlocking.unlockSealed(pin, { lease, owner, useLastTry });
       return { lease: opened.status(), loaded };
     },
-    'unlock.ask': async (params) => {
-      const { lease, loaded } = await this.#asking.unlock(params);
-      return { lease: lease.status(), loaded };
-    },
-    'unlock.cancel': ({ attempt }) => {
-      this.#asking.cancel(attempt);
-      return {};
-    },
-    'pin.store': ({ pin, useLastTry }) => this.#stored.store(pin, useLastTry),
-    'pin.forget': async ({ token = this.#defaultToken() }) => ({
-      token: this.#unitNamed(token).config.name,
-      forgotten: await this.#stored.forget(token),
-    }),
     setup: (params) => this.#provisioning.setup(params),
     derive: ({ fields }) => this.#derive(fields),
     create: (params) => this.#making.create(params),
@@ -323,6 +314,7 @@ export class Keeper {
         this.#event({ event: 'token', token: status });
       },
       onTouch: (secondsLeft) => {
+        this.#people.notes.touch(name, secondsLeft);
         this.#event({ event: 'touch', token: name, secondsLeft });
       },
       onLost: (reason) => {

@@ -150,7 +150,14 @@ export interface KeeperCalls {
   readonly status: { params: Record<string, never>; result: KeeperStatus };
   /** Looks at every token now. */
   readonly tokens: { params: Record<string, never>; result: { tokens: readonly TokenStatus[] } };
-  readonly 'unlock.begin': { params: { token?: string | undefined }; result: UnlockBegin };
+  readonly 'unlock.begin': {
+    params: {
+      token?: string | undefined;
+      /** Waits so long for a token that is not there; `unlock.cancel` with this id ends the wait. */
+      wait?: { readonly id: string; readonly seconds: number } | undefined;
+    };
+    result: UnlockBegin;
+  };
   readonly 'unlock.finish': {
     params: { pin: SealedPin; lease: LeaseOptions; owner: number; useLastTry?: string | undefined };
     result: { lease: LeaseStatus; loaded: number };
@@ -244,6 +251,8 @@ export type KeeperEvent =
   | { readonly event: 'touch'; readonly token: string; readonly secondsLeft: number }
   /** Tries of a PIN were used up: by the driver in our token host, or by a program that we know nothing of. */
   | ({ readonly event: 'pin-alert'; readonly token: string; readonly serial: string } & PinAlertFacts)
+  /** Somebody waits for a token that is not there. */
+  | { readonly event: 'absent'; readonly token: string; readonly secondsLeft: number }
   /** The agent unlocked a token by itself, with the PIN that the configuration names. */
   | { readonly event: 'unlocked'; readonly lease: LeaseStatus; readonly loaded: number }
   | { readonly event: 'unlock-failed'; readonly token: string; readonly error: ErrorData }

@@ -22,5 +22,7 @@ export type AgentEvent =
       readonly before: number;
       readonly after: number;
     }
+  /** A command waits for a token that is not there: somebody has to insert it. */
+  | { readonly event: 'token-absent'; readonly token: string; readonly secondsLeft: number }
   | { readonly event: 'policy'; readonly problem: { readonly code: string; readonly message: string } | null }
   | { readonly event: 'stopping' };

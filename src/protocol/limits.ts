@@ -17,6 +17,8 @@ export const LIMITS = {
   /** Longest and default time for a request, milliseconds. */
   maxDeadlineMs: 120_000,
   defaultDeadlineMs: 30_000,
+  /** How long an unlock may wait for its token to be inserted. */
+  waitMs: 600_000,
   /** Output a client has not read before the agent stops reading from it, bytes. */
   unreadOutputBytes: 1024 * 1024,
   /** Time for the first message after connecting, and between ping and pong, milliseconds. */

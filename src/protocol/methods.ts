@@ -198,7 +198,16 @@ export const METHODS = {
   ),
   'unlock.begin': method(
     'Starts an unlock: a one-time key to seal the PIN to, and what the token says of itself.',
-    z.strictObject({ token: tokenName.optional() }),
+    z.strictObject({
+      token: tokenName.optional(),
+      waitSeconds: z
+        .number()
+        .int()
+        .min(1)
+        .max(LIMITS.waitMs / 1000)
+        .optional()
+        .describe('waits so long for a token that is not there'),
+    }),
     z.object({
       attempt: z.string(),
       publicKey: z.string(),

@@ -85,6 +85,8 @@ export class DemoAgent implements AsyncDisposable {
       TOUCHSTONE_STATE: this.stateDir,
       TOUCHSTONE_SOCK: this.socket,
       SOFTHSM2_CONF: path.join(this.folder, 'not-used.conf'),
+      // Whoever runs the tests shall not be told to touch keys.
+      DBUS_SESSION_BUS_ADDRESS: undefined,
     };
   }
 

@@ -61,6 +61,8 @@ After \`events.subscribe\` the agent sends notifications with the method \`event
 | \`unlocked\` | \`token\`, \`expiresAt\` |
 | \`locked\` | \`token\`, \`reason\` |
 | \`waiting\` | \`id\` of the request, \`token\`, \`ahead\`: how many orders stand before it |
+| \`touch-needed\` | \`token\`, \`secondsLeft\`: somebody has to touch the key |
+| \`token-absent\` | \`token\`, \`secondsLeft\`: somebody has to insert it, a command waits |
 | \`policy\` | \`problem\`: why the policy file was refused, or null |
 | \`stopping\` | |
 `;

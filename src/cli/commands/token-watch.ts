@@ -23,6 +23,7 @@ type Change =
     }
   | { readonly what: 'unlocked'; readonly token: string; readonly expiresAt: string }
   | { readonly what: 'locked'; readonly token: string; readonly reason: string }
+  | { readonly what: 'wanted'; readonly token: string; readonly secondsLeft: number }
   | { readonly what: 'touch-needed'; readonly token: string; readonly secondsLeft: number }
   | {
       readonly what: 'pin-alert';
@@ -83,6 +84,9 @@ class TokenWatch {
         this.#show({ what: 'pin-alert', token, by, before, after });
         return;
       }
+      case 'token-absent':
+        this.#show({ what: 'wanted', token: event.token, secondsLeft: event.secondsLeft });
+        return;
       case 'stopping':
         this.#isStopping = true;
         return;
@@ -125,6 +129,8 @@ function changeWords(change: Change): string {
       return `a lease began, until ${change.expiresAt}`;
     case 'locked':
       return `a lease ended (${change.reason})`;
+    case 'wanted':
+      return `a command waits ${change.secondsLeft} s for it to be inserted`;
     case 'touch-needed':
       return `waits ${change.secondsLeft} s for a touch`;
     case 'pin-alert': {

@@ -1,6 +1,6 @@
 /** `touchstone unlock`: a PIN for a lease. Every entry is one attempt at the token; nothing is tried twice by itself. */
 import { unlockToken, type LeaseRequest } from '../../client/unlock.js';
-import { asAgentError, type AgentError } from '../../errors/agent-error.js';
+import { AgentError, asAgentError } from '../../errors/agent-error.js';
 import { LIMITS } from '../../protocol/limits.js';
 import type { Result } from '../../protocol/methods.js';
 import { withAgent } from '../agent-session.js';
@@ -23,6 +23,7 @@ export async function unlock(context: CliContext, invocation: Invocation): Promi
   const { options } = invocation;
   const lease = leaseRequest(options);
   const source = pinSource(context, options);
+  const waitSeconds = waitOption(options);
   // The agent lets a person try again by itself.
   let isAsking = false;
   const mayRepeat = (): boolean => source.interactive && !isAsking;
@@ -30,6 +31,7 @@ export async function unlock(context: CliContext, invocation: Invocation): Promi
     enterPin(context, mayRepeat, () =>
       unlockToken(client, {
         token: options.text('token'),
+        waitSeconds,
         readPin: source.read,
         lease,
         place: source.interactive && !options.flag('enter-pin') ? promptPlace(context.env) : undefined,
@@ -61,6 +63,14 @@ export async function enterPin<T>(
       context.warn(renderError(error, context.flags).trimEnd());
     }
   }
+}
+
+function waitOption(options: OptionValues): number | undefined {
+  const seconds = options.seconds('wait');
+  if (seconds === undefined || seconds * 1000 <= LIMITS.waitMs) return seconds;
+  throw new AgentError('usage.invalid', {
+    message: `option --wait: at most ${LIMITS.waitMs / 1000} seconds`,
+  });
 }
 
 function leaseRequest(options: OptionValues): LeaseRequest {

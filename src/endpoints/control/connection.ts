@@ -17,6 +17,8 @@ import { encodeTextFrames } from './text-frames.js';
 /** Bytes of requests that may be in work for one connection before it is paused. */
 const MAX_WORK_BYTES = 1024 * 1024;
 const CLOSE_PROTOCOL = 1002;
+/** Methods that wait for a person: at a prompt, or to insert a token. */
+const TAKEN_BACK: ReadonlySet<MethodName> = new Set(['unlock.ask', 'unlock.begin']);
 
 interface InFlight {
   /** What can be given up before its end. */
@@ -198,13 +200,13 @@ export class ControlConnection {
   #answer(id: RequestId, method: AnsweredMethod, params: unknown, bytes: number): void {
     this.#begin(bytes);
     const gone = new AbortController();
-    // Only a prompt is taken back; whatever else has begun goes on to its end.
-    const prompt: Pick<SignJob, 'abandon'> = {
+    // Only what waits for a person is taken back; whatever else has begun goes on to its end.
+    const waiting: Pick<SignJob, 'abandon'> = {
       abandon: () => {
         gone.abort();
       },
     };
-    this.#inFlight.set(id, { job: method === 'unlock.ask' ? prompt : undefined });
+    this.#inFlight.set(id, { job: TAKEN_BACK.has(method) ? waiting : undefined });
     const answer = (): Promise<unknown> => this.#agent.answer(method, params, this.#peer, gone.signal);
     (method === 'audit.query' ? this.#inTurn(answer) : answer()).then(
       (result) => {
