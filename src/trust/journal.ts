@@ -13,6 +13,7 @@ import { writeFileAtomic } from '../platform/store/atomic-file.js';
 import { readFileBounded } from '../platform/store/bounded-read.js';
 import { FolderLock } from '../platform/store/folder-lock.js';
 import { ensurePrivateFolder } from '../platform/store/private-folder.js';
+import { fileNameOf } from './file-name.js';
 import type { PendingDocument, PendingSignature } from './publication.js';
 
 export interface PendingPublish {
@@ -39,7 +40,7 @@ export class Journal {
 
   /** @param trustDir the folder of all trust data of this user */
   constructor(trustDir: string, repository: string) {
-    this.#folder = join(trustDir, 'publishing', encodeURIComponent(repository));
+    this.#folder = join(trustDir, 'publishing', fileNameOf(repository, 0));
     this.#file = join(this.#folder, 'pending.json');
   }
 

@@ -18,8 +18,11 @@ import { rootCertificateOf } from '../formats/notary1/root-certificate.js';
 import { buildTbs, sealTbs, TBS_KIND } from '../formats/x509-tbs.js';
 import { writeFileAtomic } from '../platform/store/atomic-file.js';
 import { ensurePrivateFolder } from '../platform/store/private-folder.js';
+import { fileNameOf } from './file-name.js';
 import type { RoleKey, RoleSigner } from './role-signer.js';
 
+/** `.ID.pem`, and what a temporary file has around it. */
+const ENDING_BYTES = 50;
 const SERIAL_BYTES = 16;
 const DAY_MS = 86_400_000;
 /** Clocks of other machines may be behind. */
@@ -42,7 +45,10 @@ export class RootCertificates {
    * @throws AgentError of the agent, `key.usage` for a key that is not P-256
    */
   async certified(repository: string, key: RoleKey, days: number, renew = false): Promise<NotaryKey> {
-    const file = join(this.#folder, `${encodeURIComponent(repository)}.${key.canonicalId.slice(0, 32)}.pem`);
+    const file = join(
+      this.#folder,
+      `${fileNameOf(repository, ENDING_BYTES)}.${key.canonicalId.slice(0, 32)}.pem`,
+    );
     const kept = renew ? undefined : readKept(file);
     const isGood = kept !== undefined && rootCertificateOf(kept).notAfter.getTime() > Date.now() + RENEW_MS;
     if (isGood && canonicalKeyId(kept) === key.canonicalId) return kept;

@@ -368,6 +368,11 @@ describe('the guard', () => {
     expect(await sign(targets(key, 1))).toBe('guard.older');
     const listed = client.call('guard.show', {}).catch((error: unknown) => asAgentError(error).code);
     expect(await listed).toBe('guard.older');
+    const doctor = await agent.touchstone(['doctor']);
+    expect(doctor.stdout).toMatch(
+      /^fail +guard: no repository metadata is signed: .*guard: it holds 0 changes/m,
+    );
+    expect(doctor.status).toBe(1);
     const file = Buffer.from('x');
     await agent.must(['sign', 'file', '--key', 'acme/tool#ssh', '--output', '-', '-'], { input: file });
     await agent.stop();

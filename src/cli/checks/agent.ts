@@ -1,4 +1,5 @@
 /** The running agent: does it answer, who is it, what does it say of its tokens. */
+import type { AgentClient } from '../../client/client.js';
 import { asAgentError } from '../../errors/agent-error.js';
 import type { Result, TokenStatusInfo } from '../../protocol/methods.js';
 import { withAgent } from '../agent-session.js';
@@ -10,8 +11,10 @@ type Status = Result<'status'>;
 /** Socket, peer check and tokens, through the agent itself. */
 export async function checkAgent(context: CliContext): Promise<readonly Check[]> {
   try {
-    const status = await withAgent(context, (client) => client.call('status', {}));
-    return statusChecks(status);
+    return await withAgent(context, async (client) => [
+      ...statusChecks(await client.call('status', {})),
+      await guardCheck(client),
+    ]);
   } catch (thrown) {
     const error = asAgentError(thrown);
     const check = error.code === 'agent.unreachable' ? warn : fail;
@@ -29,6 +32,17 @@ export function statusChecks(status: Status): readonly Check[] {
   if (problem !== null)
     checks.push(fail('policy in force', `the file was refused: ${problem.message}`, problem.hint));
   return [...checks, ...status.tokens.map(tokenCheck)];
+}
+
+/** One page is enough: a folder that cannot be used answers nothing. */
+async function guardCheck(client: AgentClient): Promise<Check> {
+  try {
+    await client.call('guard.show', {});
+    return ok('guard', 'its folder is in order');
+  } catch (thrown) {
+    const error = asAgentError(thrown);
+    return fail('guard', `no repository metadata is signed: ${error.message}`, error.hint);
+  }
 }
 
 function tokenCheck(token: TokenStatusInfo): Check {
