@@ -279,6 +279,9 @@ export class Agent implements Disposable {
           secondsLeft: event.secondsLeft,
         });
         return;
+      case 'setup':
+        this.events.publish({ event: 'setup', token: event.token, step: event.step });
+        return;
       case 'unlocked':
         this.#trail.noteAct('unlock', undefined, {
           token: event.lease.token,

@@ -98,6 +98,7 @@ export class KeyBook {
           state: 'active',
           backend: record.backend,
           homes: [{ ...record.home }],
+          card: record.card,
           kinds: [],
           loaded: false,
         };
@@ -111,6 +112,7 @@ export class KeyBook {
           publicKey: record.publicKey,
           state: 'active',
           homes: [{ ...record.home }],
+          ...(record.usage === 'root' ? { card: record.card } : {}),
           kinds: [...kindsOfRole(ROOT_ROLE)],
           loaded: loaded.has(record.keyId),
         };

@@ -6,6 +6,7 @@ import { decodeBase64 } from '../encoding/base64.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
 import type { KeyringAnchor, LeafRecord } from '../keys/key-record.js';
 import { addHome, addLeaf, nextEpoch, retireAndAdd, revokeLeaf } from '../keys/keyring-change.js';
+import { anchorVersion } from '../keys/keyring-check.js';
 import { keyNameOf, parseKeyName, withDefaults } from '../keys/key-name.js';
 import { isAgentRole, kindsOfRole, isTokenRole, ROOT_ROLE } from '../keys/roles.js';
 import type { CreateFields, DeriveFields, KeeperCalls } from '../keeper/wire.js';
@@ -42,6 +43,14 @@ export class KeyService {
     this.#parts = parts;
   }
 
+  /** What `setup` would do with a card. @throws AgentError `keyring.exists`, `token.…` */
+  async plan(params: Params<'tokens.plan'>): Promise<Result<'tokens.plan'>> {
+    const { keeper, keys } = this.#parts;
+    if (keys.loaded !== undefined) throw new AgentError('keyring.exists');
+    const { plan } = await keeper.call('setup.plan', params);
+    return { plan: { ...plan, warnings: [...plan.warnings], refusals: [...plan.refusals] } };
+  }
+
   /** @throws AgentError `keyring.exists`, `token.…` */
   setup(params: Params<'tokens.setup'>, peer: Peer): Promise<Result<'tokens.setup'>> {
     const { keeper, keys, domain, editor } = this.#parts;
@@ -56,7 +65,10 @@ export class KeyService {
       const { root, derivation, audit, lease } = made;
       const anchor: KeyringAnchor = {
         format: 'touchstone-keyring-anchor',
-        version: derivation.backend === 'otp' ? 2 : 1,
+        version: anchorVersion({
+          isOtp: derivation.backend === 'otp',
+          isCard: root.card !== undefined || derivation.card !== undefined,
+        }),
         domain,
         createdAt: root.createdAt,
         root,

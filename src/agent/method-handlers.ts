@@ -52,6 +52,7 @@ export function methodHandlers(parts: HandlerParts): MethodHandlers {
       const { tokens } = await keeper.call('tokens', {});
       return { tokens: tokens.map((token) => ({ ...token })) };
     },
+    'tokens.plan': (params) => keyService.plan(params),
     'tokens.setup': (params, peer) => keyService.setup(params, peer),
     'keys.list': (params) => keyService.list(params),
     'keys.show': ({ key }) => keyService.show(key),

@@ -21,8 +21,8 @@ const TRIES_WORDS: Readonly<Record<UnlockAttempt['triesLeft'], string>> = {
 };
 
 export interface PinOptions {
-  /** In front of the names of the options, for a command that needs two PINs. */
-  readonly prefix?: 'root-' | '' | undefined;
+  /** What the options are called, for a command that needs two of them. */
+  readonly name?: 'pin' | 'root-pin' | 'puk' | undefined;
   /** It is being set now: a person types it twice. */
   readonly isNew?: boolean | undefined;
 }
@@ -31,13 +31,13 @@ export interface PinOptions {
 export function pinSource(
   context: CliContext,
   options: OptionValues,
-  { prefix = '', isNew = false }: PinOptions = {},
+  { name = 'pin', isNew = false }: PinOptions = {},
 ): PinSource {
-  const file = options.text(`${prefix}pin-file`);
-  const fd = options.integer(`${prefix}pin-fd`, { min: 0, max: 1_048_575 });
+  const file = options.text(`${name}-file`);
+  const fd = options.integer(`${name}-fd`, { min: 0, max: 1_048_575 });
   if (file !== undefined && fd !== undefined) {
     throw new AgentError('usage.invalid', {
-      message: `options --${prefix}pin-file and --${prefix}pin-fd: only one can be used`,
+      message: `options --${name}-file and --${name}-fd: only one can be used`,
     });
   }
   const lastTrySerial = options.text('use-last-try');
@@ -48,7 +48,11 @@ export function pinSource(
     };
   };
   if (file === undefined && fd === undefined) {
-    return { interactive: true, read: guarded((attempt) => askPin(attempt, isNew || !attempt.initialised)) };
+    const isPuk = name === 'puk';
+    return {
+      interactive: true,
+      read: guarded((attempt) => askPin(attempt, { isNew: isNew || !attempt.initialised, isPuk })),
+    };
   }
   const read: ReadPin = async () => {
     const { readPinDescriptor, readPinFile } = await import('./pin-file.js');
@@ -84,10 +88,13 @@ function isPassphrase({ kind }: UnlockAttempt): boolean {
 }
 
 /** A PIN that is being set, on a blank token or an OTP slot, is typed twice. */
-async function askPin(attempt: UnlockAttempt, isNew: boolean): Promise<Buffer> {
+async function askPin(
+  attempt: UnlockAttempt,
+  { isNew, isPuk }: { readonly isNew: boolean; readonly isPuk: boolean },
+): Promise<Buffer> {
   const { readPinFromTerminal } = await import('./pin-terminal.js');
   const what = describeAttempt(attempt);
-  const secret = isPassphrase(attempt) ? 'passphrase' : 'PIN';
+  const secret = isPuk ? 'PUK' : isPassphrase(attempt) ? 'passphrase' : 'PIN';
   const prompt = `${isNew ? `New ${secret}` : capital(secret)} for ${what}: `;
   const pin = await readPinFromTerminal(prompt, timeLeftMs(attempt));
   if (!isNew) return pin;

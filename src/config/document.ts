@@ -140,6 +140,10 @@ function checkPaths(source: Source, config: WrittenConfig): void {
   for (const [index, token] of config.token.entries()) {
     paths.push(
       [['token', index, 'module'], 'module' in token ? token.module : undefined],
+      [
+        ['token', index, 'attestation-roots'],
+        'attestation-roots' in token ? token['attestation-roots'] : undefined,
+      ],
       [['token', index, 'pin', 'file'], token.pin?.file],
       [['token', index, 'pin', 'askpass'], token.pin?.askpass],
       [['token', index, 'pin', 'pinentry'], token.pin?.pinentry === true ? undefined : token.pin?.pinentry],

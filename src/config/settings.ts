@@ -98,12 +98,18 @@ function deviceValues(token: TokenConfig, at: Path): readonly Entry[] {
         { path: [...at, 'embedded'], value: token.embedded },
       ];
     case 'yubikey-piv':
-      return token.module === undefined
-        ? serial
-        : [...serial, { path: [...at, 'module'], value: token.module }];
+      return [
+        ...serial,
+        ...optional([...at, 'module'], token.module),
+        ...optional([...at, 'attestation-roots'], token.attestationRoots),
+      ];
     case 'yubikey-otp':
       return [...serial, { path: [...at, 'slot'], value: token.slot }];
   }
+}
+
+function optional(path: Path, value: string | undefined): readonly Entry[] {
+  return value === undefined ? [] : [{ path, value }];
 }
 
 function isWritten(document: unknown, path: Path): boolean {

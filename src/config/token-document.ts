@@ -40,6 +40,8 @@ interface PivTokenConfig extends AnyTokenConfig {
   readonly module: string | undefined;
   /** As printed on the key, decimal. */
   readonly serial: string;
+  /** Absolute path of a file with the roots that vouch for cards; nothing is checked when left out. */
+  readonly attestationRoots: string | undefined;
 }
 
 /** One OTP slot of a YubiKey, in challenge-response mode: it derives, and has no key that signs. */
@@ -109,7 +111,13 @@ const kinds = z.discriminatedUnion(
       uri: z.string().min(1).max(1024),
       embedded: z.boolean().default(false),
     }),
-    z.strictObject({ ...anyToken, kind: z.literal('yubikey-piv'), serial, module: path.optional() }),
+    z.strictObject({
+      ...anyToken,
+      kind: z.literal('yubikey-piv'),
+      serial,
+      module: path.optional(),
+      'attestation-roots': path.optional(),
+    }),
     z.strictObject({
       ...anyToken,
       kind: z.literal('yubikey-otp'),
@@ -139,7 +147,13 @@ export function tokenOf(written: WrittenToken): TokenConfig {
       return { ...common, kind, module, uri, embedded };
     }
     case 'yubikey-piv':
-      return { ...common, kind: written.kind, module: written.module, serial: String(written.serial) };
+      return {
+        ...common,
+        kind: written.kind,
+        module: written.module,
+        serial: String(written.serial),
+        attestationRoots: written['attestation-roots'],
+      };
     case 'yubikey-otp':
       return { ...common, kind: written.kind, serial: String(written.serial), slot: written.slot };
   }

@@ -166,6 +166,7 @@ export const ERROR_TABLE = {
   'token.pin-alert': row('tries of the PIN were used up that nobody entered here', 'find out which program did it, then unlock again; "touchstone token show" tells what was seen', 'after-user-action', 4, -32168),
   'token.not-permitted': row('this user may not open the device', 'allow it with a udev rule: see docs/tokens/yubikey-otp.md', 'after-user-action', 4, -32167),
   'token.management-key': row('the management key of the card is not known', 'have it stored on the card: ykman piv access change-management-key --generate --protect', 'after-user-action', 4, -32173),
+  'token.without-touch': row('the derivation key works without a touch', 'choose a touch policy, or read the consequence and type it: --without-touch "any program can derive"', 'after-user-action', 2, -32174),
   'token.attestation': row('the attestation of the card does not hold', 'do not use this card until you know why', 'never', 4, -32175),
 
   // prompt: a program that asks a person for a PIN

@@ -8,6 +8,7 @@ import { AgentError, asAgentError } from '../errors/agent-error.js';
 import type { KeyringAnchor } from '../keys/key-record.js';
 import { isAgentRole, isTokenRole } from '../keys/roles.js';
 import type { KeyringFile } from '../state/keyring-file.js';
+import type { CardSetupFile } from '../state/card-setup-file.js';
 import type { PinLedger } from '../state/pin-ledger.js';
 import type { StoredPinMarks } from '../state/stored-pin-marks.js';
 import type { HostTokenInfo } from '../tokenhost/messages.js';
@@ -36,6 +37,7 @@ export interface KeeperOptions {
   readonly keyringFile: KeyringFile;
   readonly pinLedger: PinLedger;
   readonly storedPins: StoredPinMarks;
+  readonly cardSetups: CardSetupFile;
   /** Absolute paths of the entry scripts of token host and keychain process. */
   readonly hostEntry: string;
   readonly keychainEntry: string;
@@ -120,7 +122,8 @@ export class Keeper {
     const defaultToken = (): string => this.#defaultToken();
     const personParts = { ...parts, marks, entry, stateDir, onAbsent, defaultToken };
     this.#people = new PersonDesk(personParts, this.#unlocking);
-    this.#provisioning = new Provisioning(parts, this.#unlocking);
+    const cardParts = { ...parts, cardSetups: options.cardSetups, onEvent: this.#event.bind(this) };
+    this.#provisioning = new Provisioning(cardParts, this.#unlocking);
     this.#installing = new Installing(parts, this.#unlocking);
     this.#making = new KeyMaking({ ...parts, units: this.#units, unlocking: this.#unlocking });
     this.reloadKeyring();
@@ -220,6 +223,7 @@ export class Keeper {
       return { lease: opened.status(), loaded };
     },
     setup: (params) => this.#provisioning.setup(params),
+    'setup.plan': (params) => this.#provisioning.plan(params),
     derive: ({ fields }) => this.#derive(fields),
     create: (params) => this.#making.create(params),
     find: async (params) => ({ home: await this.#making.find(params) }),

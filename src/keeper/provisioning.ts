@@ -5,16 +5,19 @@
 import { randomFillSync } from 'node:crypto';
 import { secretBuffer } from '../crypto/secret-bytes.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
-import type { DerivationRecord, LeafRecord } from '../keys/key-record.js';
+import { parseAttestation } from '../formats/piv-attestation.js';
+import type { CardEvidence, DerivationRecord, LeafRecord, RootRecord } from '../keys/key-record.js';
+import type { CardSetupFile } from '../state/card-setup-file.js';
 import type { HostKeyInfo } from '../tokenhost/messages.js';
 import { AUDIT_FIELDS } from './derivation-token.js';
+import { CardSetup, type CardEvidences } from './card-setup.js';
 import { deriveLeaf } from './deriving.js';
 import { derivationRecord, nowText, rootRecord, slotRecord } from './setup-records.js';
 import { Lease } from './lease.js';
 import { requireTyped } from './pin-desk.js';
 import { isEmbedded, type TokenUnit } from './token-unit.js';
 import { leaseEndMs, type Unlocking, type UnlockParts } from './unlocking.js';
-import type { KeeperCalls } from './wire.js';
+import type { KeeperCalls, KeeperEvent } from './wire.js';
 
 /** Key generation on slow cards takes seconds. */
 const GENERATE_DEADLINE_MS = 60_000;
@@ -27,22 +30,45 @@ const DERIVATION_OBJECT = {
   label: 'touchstone-derivation',
 } as const;
 
+/** The check value of an OTP slot, and what cards say of their keys. */
+interface Prepared {
+  readonly check: string | undefined;
+  readonly cards: Partial<CardEvidences>;
+}
+
 /** A token, and the PIN that was entered for it. */
 interface Entered {
   readonly unit: TokenUnit;
   readonly pin: Buffer;
+  /** Cards only: the new one. */
+  readonly puk?: Buffer | undefined;
+}
+
+interface ProvisioningParts extends UnlockParts {
+  readonly cardSetups: CardSetupFile;
+  readonly onEvent: (event: KeeperEvent) => void;
 }
 
 type SetupParams = KeeperCalls['setup']['params'];
 type SetupResult = KeeperCalls['setup']['result'];
 
 export class Provisioning {
-  readonly #parts: UnlockParts;
+  readonly #parts: ProvisioningParts;
   readonly #unlocking: Unlocking;
+  readonly #cards: CardSetup;
 
-  constructor(parts: UnlockParts, unlocking: Unlocking) {
+  constructor(parts: ProvisioningParts, unlocking: Unlocking) {
     this.#parts = parts;
     this.#unlocking = unlocking;
+    this.#cards = new CardSetup(unlocking, parts.cardSetups, (token, step) => {
+      parts.onEvent({ event: 'setup', token, step });
+    });
+  }
+
+  /** What `setup` would do with a card. @throws AgentError `token.unknown`, `usage.invalid` for another token */
+  async plan(params: KeeperCalls['setup.plan']['params']): Promise<KeeperCalls['setup.plan']['result']> {
+    const unit = this.#parts.unitOf(params.token);
+    return { plan: await unit.section(() => this.#cards.plan(unit, params)) };
   }
 
   /** @throws AgentError `keyring.exists`, `token.object-exists`, `token.slot-mode`, `token.pin-…` */
@@ -50,8 +76,11 @@ export class Provisioning {
     const { pins, unitOf } = this.#parts;
     const opened = pins.open(params.pin);
     const derivation: Entered = { unit: unitOf(opened.token), pin: opened.pin };
-    if (params.rootPin === undefined)
-      return this.#alone(derivation, () => this.#setup(derivation, derivation, params));
+    if (params.rootPin === undefined) {
+      const puk = params.puk === undefined ? undefined : pins.open(params.puk).pin;
+      const single = { ...derivation, puk };
+      return this.#alone(derivation, () => this.#setup(single, single, params)).finally(() => puk?.fill(0));
+    }
     try {
       const openedRoot = pins.open(params.rootPin);
       const root: Entered = { unit: unitOf(openedRoot.token), pin: openedRoot.pin };
@@ -75,15 +104,46 @@ export class Provisioning {
     requireRootToken(root.unit);
     if (isOtp) await requireConfirmation(derivation.unit, params);
     try {
-      await this.#enter(root, params);
-      if (isOtp && params.adopt !== true) await requireNoRoot(root.unit);
-      const check = root.unit === derivation.unit ? undefined : await this.#enter(derivation, params);
-      return await this.#makeKeys(root.unit, derivation.unit, params, check);
+      const cards = await this.#prepareCards(root, derivation, params);
+      // What was made on a card is taken from it like what anybody else has made.
+      const isMade = root.unit === derivation.unit && cards.root !== undefined;
+      return await this.#setupKeys(root, derivation, isMade ? { ...params, adopt: true } : params, cards);
     } catch (error) {
       derivation.unit.end();
       root.unit.end();
       throw error;
     }
+  }
+
+  /** Makes the keys of a card that holds both, or looks at those that are to be taken. */
+  async #prepareCards(
+    root: Entered,
+    derivation: Entered,
+    params: SetupParams,
+  ): Promise<Partial<CardEvidences>> {
+    const isSame = root.unit === derivation.unit;
+    if (isSame && isCard(root.unit) && params.adopt !== true) {
+      return this.#cards.make(root.unit, { pin: root.pin, puk: root.puk }, params);
+    }
+    return {
+      ...(isCard(root.unit) ? { root: await this.#cards.look(root.unit, 'root', params) } : {}),
+      ...(isCard(derivation.unit)
+        ? { derivation: await this.#cards.look(derivation.unit, 'derivation', params) }
+        : {}),
+    };
+  }
+
+  async #setupKeys(
+    root: Entered,
+    derivation: Entered,
+    params: SetupParams,
+    cards: Partial<CardEvidences>,
+  ): Promise<SetupResult> {
+    const isOtp = derivation.unit.config.kind === 'yubikey-otp';
+    await this.#enter(root, params);
+    if (isOtp && params.adopt !== true) await requireNoRoot(root.unit);
+    const check = root.unit === derivation.unit ? undefined : await this.#enter(derivation, params);
+    return this.#makeKeys(root.unit, derivation.unit, params, { check, cards });
   }
 
   /** Logs in; a blank embedded token gets its PIN first. Answers the check value of an OTP slot. */
@@ -112,13 +172,16 @@ export class Provisioning {
     rootUnit: TokenUnit,
     unit: TokenUnit,
     params: SetupParams,
-    check: string | undefined,
+    { check, cards }: Prepared,
   ): Promise<SetupResult> {
     const { domain, owner } = params;
     const createdAt = nowText();
     const rootKey = await this.#rootKey(rootUnit, params, unit);
-    const root = rootRecord(rootKey, rootUnit.status().uri, createdAt);
-    const derivation = await this.#derivation(unit, params, createdAt, check);
+    const root: RootRecord = {
+      ...rootRecord(rootKey, rootUnit.status().uri, createdAt),
+      ...cardOf(cards.root, rootKey),
+    };
+    const derivation = await this.#derivation(unit, params, createdAt, { check, cards });
     const derived = await deriveLeaf(unit, derivation, domain, AUDIT_FIELDS);
     const audit: LeafRecord = {
       usage: 'sign',
@@ -165,7 +228,7 @@ export class Provisioning {
     unit: TokenUnit,
     { adopt, backend }: SetupParams,
     createdAt: string,
-    check: string | undefined,
+    { check, cards }: Prepared,
   ): Promise<DerivationRecord> {
     const { uri } = unit.status();
     const { config } = unit;
@@ -175,8 +238,28 @@ export class Provisioning {
     }
     const method = adopt === true ? 'findDerivationKey' : 'generateDerivationKey';
     const made = await unit.call(method, { ...DERIVATION_OBJECT, backend }, GENERATE_DEADLINE_MS);
-    return derivationRecord(made.result, { uri, createdAt, backend });
+    const record = derivationRecord(made.result, { uri, createdAt, backend });
+    return { ...record, ...cardOf(cards.derivation, made.result) };
   }
+}
+
+function isCard(unit: TokenUnit): boolean {
+  return unit.config.kind === 'yubikey-piv';
+}
+
+/** What is recorded of a key on a card; it has to be the key that was found. @throws AgentError `token.attestation` */
+function cardOf(
+  card: CardEvidence | undefined,
+  { publicKey, label }: HostKeyInfo,
+): { readonly card?: CardEvidence } {
+  if (card === undefined) return {};
+  const { attestation } = card;
+  if (attestation === undefined) return { card };
+  const { spki } = parseAttestation(Buffer.from(attestation, 'base64'));
+  if (spki.toString('base64') === publicKey) return { card };
+  throw new AgentError('token.attestation', {
+    message: `${label}: the card attests another key than it has`,
+  });
 }
 
 /** Letters a to p, four bits each; never a string. */

@@ -12,6 +12,7 @@ import { FolderLock } from '../platform/store/folder-lock.js';
 import { ensurePrivateFolder } from '../platform/store/private-folder.js';
 import { readTrustedFile } from '../platform/store/trusted-file.js';
 import { notifySystemd, readCredential } from '../platform/systemd.js';
+import { CardSetupFile } from '../state/card-setup-file.js';
 import { KeyringFile } from '../state/keyring-file.js';
 import { PinLedger } from '../state/pin-ledger.js';
 import { StoredPinMarks } from '../state/stored-pin-marks.js';
@@ -83,6 +84,7 @@ function run(start: KeeperStart, { config, uid, logger, sockets }: Opened): void
     keyringFile: new KeyringFile(start.stateDir),
     pinLedger: PinLedger.open(join(start.stateDir, 'pin-ledger.json'), Date.now),
     storedPins: StoredPinMarks.open(join(start.stateDir, 'stored-pins.json')),
+    cardSetups: new CardSetupFile(join(start.stateDir, 'card-setup.json')),
     hostEntry: start.hostEntry,
     keychainEntry: start.keychainEntry,
     startedAt: new Date().toISOString().replace(/\.\d{3}Z$/, 'Z'),

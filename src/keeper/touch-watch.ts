@@ -3,7 +3,12 @@ import type { HostCalls, HostMethod } from '../tokenhost/messages.js';
 import type { HostAnswer } from './host-link.js';
 
 /** Methods that use a private key. */
-export const USES_KEY: ReadonlySet<HostMethod> = new Set(['evaluatePrf', 'signDigest', 'signData']);
+export const USES_KEY: ReadonlySet<HostMethod> = new Set([
+  'evaluatePrf',
+  'signDigest',
+  'signData',
+  'cardSign',
+]);
 
 /** A card that needs no finger has answered by then, milliseconds. */
 const TELL_AFTER_MS = 300;

@@ -105,12 +105,22 @@ export class Unlocking {
    * @param enrol for the first login to an OTP slot
    * @returns the check value of an OTP slot
    */
-  async login(
+  login(
     unit: TokenUnit,
     pin: Buffer,
     useLastTry: string | undefined,
     enrol?: OtpLoginParams['enrol'],
   ): Promise<string | undefined> {
+    return this.attempt(unit, pin, useLastTry, (sent) => this.#send(unit, sent, enrol));
+  }
+
+  /** One attempt with one PIN, under the rules and in the ledger, however it is sent. @param send gets a copy, and overwrites it */
+  async attempt<T>(
+    unit: TokenUnit,
+    pin: Buffer,
+    useLastTry: string | undefined,
+    send: (pin: Buffer) => Promise<T>,
+  ): Promise<T> {
     const { pins, ledger, shelf } = this.#parts;
     if (unit.loggedIn) {
       unit.end();
@@ -122,12 +132,12 @@ export class Unlocking {
     pins.check(before, pin, useLastTry);
     if (isCard(unit)) await this.#recognise(unit);
     ledger.begin(before.serial, before);
-    const check = await this.#send(unit, Buffer.from(pin), enrol).catch(async (thrown: unknown) => {
+    const answer = await send(Buffer.from(pin)).catch(async (thrown: unknown) => {
       throw await this.#loginFailed(unit, before, pin, asAgentError(thrown));
     });
     pins.accepted(before.serial);
     ledger.end(before.serial, 'correct', afterLogin(before));
-    return check;
+    return answer;
   }
 
   /** No PIN goes to a card whose keys are not the ones of the keyring; they show themselves without it. */

@@ -10,6 +10,7 @@ import type {
 import type { DerivedAlgorithm, KeyAlgorithm } from '../crypto/algorithms.js';
 import type { PromptPlace } from '../platform/prompt/prompt-program.js';
 import type { OtpSlotInfo, PinTries } from '../tokenhost/messages.js';
+import type { CardChoices, CardPlan, SetupStep } from './wire-cards.js';
 
 export type TokenState = 'absent' | 'present' | 'unlocked' | 'degraded';
 
@@ -186,6 +187,11 @@ export interface KeeperCalls {
     params: { token?: string | undefined };
     result: { token: string; forgotten: boolean };
   };
+  /** What `setup` would do with a card. Changes nothing. */
+  readonly 'setup.plan': {
+    params: { token: string; adopt?: boolean | undefined } & CardChoices;
+    result: { plan: CardPlan };
+  };
   /** Generates root and derivation key, derives the audit leaf; the front then has the anchor signed. */
   readonly setup: {
     params: {
@@ -199,9 +205,14 @@ export interface KeeperCalls {
       adopt?: boolean | undefined;
       /** PIN of the token that holds the root, where it is not the one that derives. */
       rootPin?: SealedPin | undefined;
-      /** The serial number that somebody typed: the slot of that key is written anew. */
+      /** The serial number that somebody typed: slots of that key are written anew. */
       programSlotOf?: string | undefined;
-    };
+    } & CardChoices & {
+        /** For a card that still has the PUK of the factory: the one that it gets. */
+        puk?: SealedPin | undefined;
+        /** What somebody typed who takes a derivation key without touch. */
+        withoutTouch?: string | undefined;
+      };
     result: { root: RootRecord; derivation: DerivationRecord; audit: LeafRecord; lease: LeaseStatus };
   };
   /** Derives a leaf with the unlocked derivation token and loads it under the lease of that token. */
@@ -247,6 +258,8 @@ export type KeeperEvent =
     }
   | { readonly event: 'lease-ended'; readonly lease: LeaseStatus; readonly reason: LeaseEnd }
   | { readonly event: 'waiting'; readonly order: number; readonly token: string; readonly ahead: number }
+  /** A set-up of a card has come to this step. */
+  | { readonly event: 'setup'; readonly token: string; readonly step: SetupStep }
   /** A key blinks: somebody has to touch it before it gives up. */
   | { readonly event: 'touch'; readonly token: string; readonly secondsLeft: number }
   /** Tries of a PIN were used up: by the driver in our token host, or by a program that we know nothing of. */

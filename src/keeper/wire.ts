@@ -21,6 +21,7 @@ import { invariant } from '../errors/agent-error.js';
 import type { KeeperEvent } from './wire-calls.js';
 
 export type * from './wire-calls.js';
+export type * from './wire-cards.js';
 
 export const FrameType = {
   order: 1,

@@ -26,11 +26,28 @@ interface KeyBase {
   readonly createdAt: string;
 }
 
+/** A key on a card when the keyring was made: what the card said of itself and of the key. */
+export interface CardEvidence {
+  /** Decimal, as printed on the card. */
+  readonly serial: string;
+  /** Such as 5.4.3. */
+  readonly firmware: string;
+  /** When the key wants the PIN and a touch; left out where the card does not say. */
+  readonly pin?: 'never' | 'once' | 'always' | undefined;
+  readonly touch?: 'never' | 'always' | 'cached' | undefined;
+  /** For keys that were made on the card: its word about the key, and the vendor's about the card; certificates, DER in base64. */
+  readonly attestation?: string | undefined;
+  readonly device?: string | undefined;
+  /** SHA-256 of the vendor's root that the two were checked against, hex; left out when nobody checked. */
+  readonly root?: string | undefined;
+}
+
 /** The on-token key that signs the anchor of the keyring, and roots of repositories where a client names it as `RepositoryRoot`. */
 export interface RootRecord extends KeyBase {
   readonly usage: 'root';
   readonly name: 'touchstone/root#root';
   readonly home: TokenHome;
+  readonly card?: CardEvidence | undefined;
 }
 
 /** The same key as clients name it, `REPOSITORY#root`: it then signs for that repository and for no other. In no file. */
@@ -55,6 +72,7 @@ export interface DerivationRecord {
   readonly check?: string | undefined;
   readonly backup: 'generated' | 'imported';
   readonly createdAt: string;
+  readonly card?: CardEvidence | undefined;
 }
 
 /** A repository key, derived or made on a token. `homes` lists tokens that hold it as a non-extractable object (`key install`). */
@@ -81,8 +99,8 @@ export type ClientKey = LeafRecord | RepositoryRoot;
 /** The root-signed part: made at creation, changed only by the root. */
 export interface KeyringAnchor {
   readonly format: 'touchstone-keyring-anchor';
-  /** 2 where an OTP slot derives; releases that know only 1 refuse the file instead of misreading it. */
-  readonly version: 1 | 2;
+  /** 2 where an OTP slot derives, 3 where a card is described; older releases refuse the file instead of misreading it. */
+  readonly version: 1 | 2 | 3;
   /** Trust domain of every derivation context. */
   readonly domain: string;
   readonly createdAt: string;

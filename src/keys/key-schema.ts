@@ -33,11 +33,25 @@ const keyBase = {
   createdAt: time,
 };
 
+/** A certificate of a card, DER in base64; an RSA-2048 one has about 1,000 bytes. */
+const certificate = z.string().max(4096);
+
+const card = z.strictObject({
+  serial: z.string().regex(/^[0-9]{1,10}$/),
+  firmware: z.string().regex(/^[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}$/),
+  pin: z.enum(['never', 'once', 'always']).optional(),
+  touch: z.enum(['never', 'always', 'cached']).optional(),
+  attestation: certificate.optional(),
+  device: certificate.optional(),
+  root: hash.optional(),
+});
+
 const root = z.strictObject({
   ...keyBase,
   usage: z.literal('root'),
   name: z.literal('touchstone/root#root'),
   home,
+  card: card.optional(),
 });
 
 const derivation = z.strictObject({
@@ -53,6 +67,7 @@ const derivation = z.strictObject({
     .optional(),
   backup: z.enum(['generated', 'imported']),
   createdAt: time,
+  card: card.optional(),
 });
 
 const leaf = z.strictObject({
@@ -72,7 +87,7 @@ const leaf = z.strictObject({
 
 export const anchorSchema: z.ZodType<KeyringAnchor> = z.strictObject({
   format: z.literal('touchstone-keyring-anchor'),
-  version: z.union([z.literal(1), z.literal(2)]),
+  version: z.union([z.literal(1), z.literal(2), z.literal(3)]),
   domain: z.string(),
   createdAt: time,
   root,

@@ -34,7 +34,9 @@ export function checkAnchor(anchor: KeyringAnchor): void {
     if (isOtpTokenUri(derivation.home.token) !== isOtp) throw broken('the home is not one of its backend');
     if (!isOtp) parseKeyUri(derivation.home.token);
     if ((check !== undefined) !== isOtp) throw broken('check belongs to backend otp');
-    if (anchor.version !== (isOtp ? 2 : 1)) throw broken('backend otp, and nothing else, is of version 2');
+    const isCard = root.card !== undefined || derivation.card !== undefined;
+    if (anchor.version !== anchorVersion({ isOtp, isCard }))
+      throw broken('its version is not the one that its records ask for');
     const isPublic = publicKey !== undefined && keyId !== undefined;
     if (isPublic !== (derivation.backend === 'ec')) throw broken('publicKey and keyId belong to backend ec');
     if (isPublic) checkPublicHalf({ publicKey, keyId, algorithm: 'ecdsa-p256' });
@@ -47,6 +49,18 @@ export function checkAnchor(anchor: KeyringAnchor): void {
       throw broken('it is not the audit leaf');
     if (audit.state !== 'active') throw broken('it is not active');
   });
+}
+
+/** The lowest version that has the fields. */
+export function anchorVersion({
+  isOtp,
+  isCard,
+}: {
+  isOtp: boolean;
+  isCard: boolean;
+}): KeyringAnchor['version'] {
+  if (isCard) return 3;
+  return isOtp ? 2 : 1;
 }
 
 /** @throws AgentError `state.damaged`, naming the record and field. */

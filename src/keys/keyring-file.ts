@@ -81,7 +81,7 @@ export function verifyKeyring(file: string | Buffer): VerifiedKeyring {
   const anchor = readPart(anchorPayload, anchorSchema, {
     format: 'touchstone-keyring-anchor',
     what: 'keyring anchor',
-    newest: 2,
+    newest: 3,
   });
   checkAnchor(anchor);
   requireSignature(anchorEnvelope, anchorPayload, anchor.root, 'anchor');
@@ -141,7 +141,7 @@ function requireVersion(value: unknown, format: string, what: string, newest = 1
     readonly version?: unknown;
   };
   if (found !== format) throw damaged(what, `format: not ${format}`);
-  if (version !== 1 && version !== newest) {
+  if (typeof version !== 'number' || !Number.isInteger(version) || version < 1 || version > newest) {
     const written = typeof version === 'number' ? `version ${version}` : 'an unknown version';
     throw new AgentError('state.version', {
       message: `${what}: ${written}; this release reads up to ${newest}`,

@@ -1,5 +1,5 @@
 /** Notifications `event` that a subscribed client hears while it waits. */
-import type { TokenStatusInfo } from './methods.js';
+import type { SetupStep, TokenStatusInfo } from './methods.js';
 
 export type AgentEvent =
   | { readonly event: 'token'; readonly token: TokenStatusInfo }
@@ -24,5 +24,7 @@ export type AgentEvent =
     }
   /** A command waits for a token that is not there: somebody has to insert it. */
   | { readonly event: 'token-absent'; readonly token: string; readonly secondsLeft: number }
+  /** A set-up of a card has come to this step. */
+  | { readonly event: 'setup'; readonly token: string; readonly step: SetupStep }
   | { readonly event: 'policy'; readonly problem: { readonly code: string; readonly message: string } | null }
   | { readonly event: 'stopping' };

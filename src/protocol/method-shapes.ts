@@ -97,6 +97,24 @@ export const keyCertificate = z.object({
   signers: z.array(z.string()).describe('ids of the root keys that signed'),
 });
 
+export const pinPolicy = z.enum(['never', 'once', 'always']);
+export const touchPolicy = z.enum(['never', 'always', 'cached']);
+
+const cardEvidence = z
+  .object({
+    serial: z.string(),
+    firmware: z.string(),
+    pin: pinPolicy.optional(),
+    touch: touchPolicy.optional(),
+    attestation: z
+      .string()
+      .optional()
+      .describe('what the card says of the key: a certificate, DER in base64'),
+    device: z.string().optional().describe('what the vendor says of the card: a certificate, DER in base64'),
+    root: z.string().optional().describe('hex SHA-256 of the root that vouches for it; left out: unchecked'),
+  })
+  .describe('of a key on a card, when the keyring was made');
+
 export const keyInfoSchema = z.object({
   name: z.string(),
   usage: z.enum(['root', 'derive', 'sign']),
@@ -110,6 +128,7 @@ export const keyInfoSchema = z.object({
   revokedReason: z.string().optional(),
   backend: z.string().optional(),
   homes: z.array(z.object({ token: z.string(), id: z.string(), label: z.string() })),
+  card: cardEvidence.optional(),
   kinds: z.array(z.string()).describe('what its role lets it sign'),
   loaded: z.boolean().describe('a lease covers it now'),
   certificate: z

@@ -3,6 +3,7 @@
  * docs/spec/protocol.md all come from it. JSON-RPC 2.0 over a WebSocket on a Unix socket.
  */
 import { z } from 'zod';
+import { cardChoices, cardPlanSchema, type setupStep } from './card-shapes.js';
 import { LIMITS } from './limits.js';
 import {
   text,
@@ -29,6 +30,7 @@ import {
   leaseParams,
   promptPlace,
 } from './method-shapes.js';
+import { UNTOUCHED_PHRASE } from './untouched.js';
 
 /** `owner`: only the uid that the agent runs as. `caller`: everybody who is let in. */
 export type Access = 'owner' | 'caller';
@@ -92,6 +94,15 @@ export const METHODS = {
     empty,
     z.object({ tokens: z.array(tokenStatusSchema) }),
   ),
+  'tokens.plan': method(
+    'What a set-up would do with a card, and what it would ask for. Changes nothing, and needs no PIN.',
+    z.strictObject({
+      token: tokenName,
+      adopt: z.boolean().optional().describe('as for tokens.setup'),
+      ...cardChoices,
+    }),
+    z.object({ plan: cardPlanSchema }),
+  ),
   'tokens.setup': method(
     'Makes the root and the derivation key on a token, and the keyring.',
     z.strictObject({
@@ -104,7 +115,14 @@ export const METHODS = {
       rootPin: sealedPin.optional().describe('where another token holds the root: its PIN'),
       programSlotOf: text(10)
         .optional()
-        .describe('serial number of the YubiKey whose OTP slot is written anew, as a person typed it'),
+        .describe(
+          'serial number of the YubiKey whose OTP slot, or slots in use, are written anew, as a person typed it',
+        ),
+      puk: sealedPin.optional().describe('for a card with the PUK of the factory: the new one'),
+      withoutTouch: text(64)
+        .optional()
+        .describe(`"${UNTOUCHED_PHRASE}": a person takes a derivation key that works without a touch`),
+      ...cardChoices,
       seconds: seconds.optional(),
       useLastTry: text(64).optional(),
     }),
@@ -330,5 +348,7 @@ export type MethodName = keyof typeof METHODS;
 export type Params<M extends MethodName> = z.input<(typeof METHODS)[M]['params']>;
 export type Result<M extends MethodName> = z.output<(typeof METHODS)[M]['result']>;
 export type SignRequest = z.infer<typeof signRequest>;
+export type CardPlanInfo = z.infer<typeof cardPlanSchema>;
+export type SetupStep = z.infer<typeof setupStep>;
 export type TokenStatusInfo = z.infer<typeof tokenStatusSchema>;
 export type KeyInfo = z.infer<typeof keyInfoSchema>;

@@ -99,6 +99,7 @@ describe('callers of the agent', () => {
       'keys.rotate': { key: KEY },
       'keys.revoke': { key: KEY, reason: 'mine' },
       'tokens.setup': { pin: { attempt: 'x', enc: '', ciphertext: '' } },
+      'tokens.plan': { token: 'demo' },
       'audit.query': {},
     };
     const requests = Object.entries(calls).map(([method, params], index) =>

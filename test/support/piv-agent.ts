@@ -1,4 +1,5 @@
 /** A demo agent with one token: the virtual YubiKey of a `YubiKeyDesk`, by its serial number. */
+import { UNTOUCHED_PHRASE } from '../../src/protocol/untouched.js';
 import { DemoAgent, type CommandResult } from './demo-agent.js';
 import { ALGORITHM, generateKey, type CardKey } from './virtual-yubikey/card-key.js';
 import { reference } from './virtual-yubikey/bare-applet.js';
@@ -7,6 +8,7 @@ import type { YubiKeyDesk } from './virtual-yubikey/virtual-yubikey.js';
 import { YubiKey, type YubiKeyOptions } from './virtual-yubikey/yubikey.js';
 
 export const CARD_PIN = '271828';
+const CARD_PUK = '31415926';
 
 export interface PivKeys {
   readonly root?: CardKey;
@@ -32,6 +34,7 @@ export function ownedCard(keys: PivKeys = {}, options: YubiKeyOptions = {}): Yub
 
 export class PivAgent extends DemoAgent {
   readonly cardPinFile = this.writePin('card-pin', CARD_PIN);
+  readonly pukFile = this.writePin('card-puk', CARD_PUK);
 
   /** Configuration and running agent; the token is called `key`. */
   async begin(desk: YubiKeyDesk, lines: readonly string[] = [], domain = 'acme.example'): Promise<void> {
@@ -49,10 +52,21 @@ export class PivAgent extends DemoAgent {
     await this.start();
   }
 
-  /** Takes the keys that are on the card. */
+  /** Takes the keys that are on the card, also where its derivation key works without a touch. */
   adopt(...argv: readonly string[]): Promise<CommandResult> {
+    return this.adoptTouched('--without-touch', UNTOUCHED_PHRASE, ...argv);
+  }
+
+  /** Takes the keys that are on the card. */
+  adoptTouched(...argv: readonly string[]): Promise<CommandResult> {
     const words = ['token', 'setup', '--adopt', '--pin-file', this.cardPinFile, ...argv];
     return this.touchstone(words, { timeoutMs: 60_000 });
+  }
+
+  /** Sets a card up, with a new PIN and PUK where it still has those of the factory. */
+  setUpCard(...argv: readonly string[]): Promise<CommandResult> {
+    const secrets = ['--pin-file', this.cardPinFile, '--puk-file', this.pukFile];
+    return this.touchstone(['token', 'setup', ...secrets, ...argv], { timeoutMs: 90_000 });
   }
 
   unlockCard(...argv: readonly string[]): Promise<CommandResult> {

@@ -67,6 +67,22 @@ describe('a keyring file', () => {
     expect(verifyKeyring(signedFile(changed)).keyring.anchor).toEqual(changed.anchor);
   });
 
+  const CARD = { serial: '12345678', firmware: '5.4.3', pin: 'once', touch: 'always' } as const;
+
+  it('reads back with what a card says of its keys, in version 3', () => {
+    const base = softwareKeyring();
+    const { root, derivation } = base.anchor;
+    const evidence = { ...CARD, attestation: 'MAA=', device: 'MAA=', root: 'ab'.repeat(32) };
+    const cards = { root: { ...root, card: evidence }, derivation: { ...derivation, card: CARD } };
+    const changed = withAnchor(base, { version: 3, ...cards });
+    expect(verifyKeyring(signedFile(changed)).keyring.anchor).toEqual(changed.anchor);
+    for (const version of [1, 2] as const) {
+      const older = withAnchor(base, { version, ...cards });
+      expect(codeOf(() => verifyKeyring(signedFile(older)))).toBe('state.damaged');
+    }
+    expect(codeOf(() => verifyKeyring(signedFile(withAnchor(base, { version: 3 }))))).toBe('state.damaged');
+  });
+
   it.each<[string, Partial<KeyringAnchor>]>([
     ['an OTP slot in version 1', { version: 1, derivation: SLOT }],
     ['version 2 without an OTP slot', { version: 2 }],

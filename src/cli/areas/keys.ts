@@ -37,21 +37,39 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
       },
       { flags: '--root-token <name>', summary: 'the token for the root, when it is another one' },
       { flags: '--otp', summary: 'derive with the OTP slot of a YubiKey and a passphrase; writes the slot' },
-      { flags: '--plan', summary: 'with --otp: say what would be done, and do nothing' },
+      { flags: '--plan', summary: 'for a card and for --otp: say what would be done, and do nothing' },
       {
         flags: '--confirm <serial>',
-        summary: 'with --otp: the serial number that is asked for at the terminal otherwise',
+        summary:
+          'where something would be lost: the serial number that is asked for at the terminal otherwise',
       },
       { flags: '--backend <kind>', summary: 'how keys are derived: ec or hmac (default ec)' },
       { flags: '--adopt', summary: 'take the keys that are already there, on a spare or restored token' },
+      { flags: '--root-touch <policy>', summary: 'of a card: always or cached (default always)' },
+      {
+        flags: '--derivation-touch <policy>',
+        summary: 'of a card: always, cached or never (default cached)',
+      },
+      {
+        flags: '--without-touch <words>',
+        summary:
+          'for a derivation key that works without one: "any program can derive", asked for at the terminal otherwise',
+      },
       { flags: '--for <time>', summary: 'how long the lease that begins lasts, for example 8h' },
       ...PIN_OPTIONS,
       { flags: '--root-pin-file <file>', summary: 'like --pin-file, for the PIN of --root-token' },
       { flags: '--root-pin-fd <number>', summary: 'like --pin-fd, for the PIN of --root-token' },
+      {
+        flags: '--puk-file <file>',
+        summary: 'like --pin-file, for the new PUK of a card that has the one of the factory',
+      },
+      { flags: '--puk-fd <number>', summary: 'like --pin-fd, for that PUK' },
     ],
     examples: [
       'touchstone token setup',
       'touchstone token setup --backend hmac --pin-file /run/secrets/pin',
+      'touchstone token setup --token yubikey --plan',
+      'touchstone token setup --token yubikey --pin-file pin --puk-file puk',
       'touchstone token setup --otp --token slot --root-token release --plan',
     ],
     load: async () => (await import('../commands/token-setup.js')).tokenSetup,

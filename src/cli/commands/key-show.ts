@@ -17,6 +17,16 @@ function certificateText({ certificate }: KeyInfo): string | undefined {
   return `${certificate.state}, ${certificate.notBefore ?? ''} to ${certificate.notAfter}`;
 }
 
+/** What the card said of itself and of the key when the keyring was made. */
+function cardWords(card: KeyInfo['card']): string | undefined {
+  if (card === undefined) return undefined;
+  const { serial, firmware, pin, touch, attestation, root } = card;
+  const policies = pin === undefined || touch === undefined ? [] : [`PIN ${pin}`, `touch ${touch}`];
+  const attested = attestation === undefined ? 'not attested' : 'attested';
+  const vouched = root === undefined ? attested : `attested, vouched for by ${root}`;
+  return [`YubiKey ${serial}`, `firmware ${firmware}`, ...policies, vouched].join(', ');
+}
+
 /** All public facts of a key, one a line. */
 export function renderKey(key: KeyInfo): string {
   const homes = key.homes.map((home) => `${home.token} (${home.label})`);
@@ -34,6 +44,7 @@ export function renderKey(key: KeyInfo): string {
     ['reason', key.revokedReason],
     ['certificate', certificateText(key)],
     ['homes', homes.join(', ')],
+    ['card', cardWords(key.card)],
     ['public key', key.publicKey],
   ]);
 }

@@ -1,10 +1,11 @@
 /** `touchstone token setup`: root and derivation key are made on a token, or on two; nothing of them ever leaves it. */
 import type { AgentClient } from '../../client/client.js';
 import { sealPin } from '../../client/unlock.js';
-import { AgentError } from '../../errors/agent-error.js';
 import { LIMITS } from '../../protocol/limits.js';
-import type { Result } from '../../protocol/methods.js';
+import type { CardPlanInfo, Params, Result } from '../../protocol/methods.js';
 import { withAgent } from '../agent-session.js';
+import { renderCardPlan } from '../card-plan.js';
+import { agreeToPlan, askForPlan, cardChoices, chosenCard, refuseCardOptions } from '../card-setup.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
 import type { OptionValues } from '../option-values.js';
@@ -19,23 +20,37 @@ const BACKENDS = ['ec', 'hmac'] as const;
 interface SetupTokens {
   readonly token: string | undefined;
   readonly rootToken: string | undefined;
-  /** Serial number of the key whose slot is written. */
-  readonly programSlotOf?: string | undefined;
+  readonly consent?: Partial<Params<'tokens.setup'>>;
+  /** Of a card that holds both keys. */
+  readonly plan?: CardPlanInfo;
 }
 
 /** Sets up. A blank embedded token is initialised with the PIN that is entered. */
-export async function tokenSetup(context: CliContext, invocation: Invocation): Promise<CommandResult> {
-  const { options } = invocation;
-  if (!options.flag('otp')) {
-    for (const name of ['plan', 'confirm']) {
-      if (!options.flag(name) && options.text(name) === undefined) continue;
-      throw new AgentError('usage.invalid', { message: `option --${name}: it belongs to --otp` });
-    }
-    const tokens = { token: options.text('token'), rootToken: options.text('root-token') };
-    const result = await withAgent(context, (client) => setUp(context, client, options, tokens));
-    return { json: result, text: renderSetup(result) };
-  }
-  return withAgent(context, (client) => setUpOtp(context, client, options));
+export async function tokenSetup(context: CliContext, { options }: Invocation): Promise<CommandResult> {
+  return withAgent(context, async (client) => {
+    if (options.flag('otp')) return setUpOtp(context, client, options);
+    const { tokens } = await client.call('status', {});
+    const card = chosenCard(tokens, options);
+    if (card !== undefined) return setUpCard(context, client, options, card);
+    refuseCardOptions(options);
+    const withoutTouch = options.text('without-touch');
+    const consent = withoutTouch === undefined ? {} : { withoutTouch };
+    const chosen = { token: options.text('token'), rootToken: options.text('root-token'), consent };
+    return setUp(context, client, options, chosen);
+  });
+}
+
+async function setUpCard(
+  context: CliContext,
+  client: AgentClient,
+  options: OptionValues,
+  token: string,
+): Promise<CommandResult> {
+  const plan = await askForPlan(client, token, options);
+  if (options.flag('plan')) return { json: { plan }, text: renderCardPlan(plan) };
+  context.note(renderCardPlan(plan));
+  const consent = { ...(await agreeToPlan(plan, options)), ...cardChoices(options) };
+  return setUp(context, client, options, { token, rootToken: undefined, consent, plan });
 }
 
 async function setUpOtp(
@@ -49,48 +64,65 @@ async function setUpOtp(
   context.note(renderOtpPlan(plan));
   const programSlotOf = plan.action === 'program' ? await confirmOtpSetup(plan, options) : undefined;
   const { token, rootToken } = plan;
-  const result = await setUp(context, client, options, { token, rootToken, programSlotOf });
-  return { json: result, text: renderSetup(result) };
+  const consent = programSlotOf === undefined ? {} : { programSlotOf };
+  return setUp(context, client, options, { token, rootToken, consent });
 }
 
-function setUp(
+async function setUp(
   context: CliContext,
   client: AgentClient,
   options: OptionValues,
-  { token, rootToken, programSlotOf }: SetupTokens,
-): Promise<Result<'tokens.setup'>> {
-  const backend = options.choice('backend', BACKENDS);
-  const seconds = options.seconds('for');
-  const useLastTry = options.text('use-last-try');
-  const source = pinSource(context, options, { isNew: options.flag('otp') });
-  const rootSource = pinSource(context, options, { prefix: 'root-' });
-  return enterPin(
+  { token, rootToken, consent, plan }: SetupTokens,
+): Promise<CommandResult> {
+  const isNew = options.flag('otp') || plan?.pin === 'change';
+  const source = pinSource(context, options, { isNew });
+  const rootSource = pinSource(context, options, { name: 'root-pin' });
+  const pukSource = pinSource(context, options, { name: 'puk', isNew: true });
+  const result = await enterPin(
     context,
     () => source.interactive,
     async () => {
       const { pin } = await sealPin(client, token, source.read);
       const root = rootToken === undefined ? undefined : await sealPin(client, rootToken, rootSource.read);
+      const puk = plan?.puk === 'change' ? await sealPin(client, token, pukSource.read) : undefined;
       const params = {
+        ...setupParams(options),
+        ...consent,
         pin,
         ...(root === undefined ? {} : { rootPin: root.pin }),
-        ...(programSlotOf === undefined ? {} : { programSlotOf }),
-        ...(options.flag('adopt') ? { adopt: true } : {}),
-        ...(backend === undefined ? {} : { backend }),
-        ...(seconds === undefined ? {} : { seconds }),
-        ...(useLastTry === undefined ? {} : { useLastTry }),
+        ...(puk === undefined ? {} : { puk: puk.pin }),
       };
       return client.call('tokens.setup', params, {
         timeoutMs: context.flags.timeoutMs ?? LIMITS.maxDeadlineMs,
       });
     },
   );
+  return { json: result, text: renderSetup(result) };
+}
+
+function setupParams(options: OptionValues): Omit<Params<'tokens.setup'>, 'pin'> {
+  const backend = options.choice('backend', BACKENDS);
+  const seconds = options.seconds('for');
+  const useLastTry = options.text('use-last-try');
+  return {
+    ...(options.flag('adopt') ? { adopt: true } : {}),
+    ...(backend === undefined ? {} : { backend }),
+    ...(seconds === undefined ? {} : { seconds }),
+    ...(useLastTry === undefined ? {} : { useLastTry }),
+  };
 }
 
 function renderSetup({ root, derivation, audit, lease }: Result<'tokens.setup'>): string {
+  const { card } = root;
+  const vouched = card?.root === undefined ? 'nobody vouches for it' : `vouched for by ${card.root}`;
   return renderFields([
     ['root', `${root.name} ${root.keyId ?? ''}`.trim()],
     ['derivation', `${derivation.name} (${derivation.backend ?? 'unknown'})`],
     ['audit', `${audit.name} ${audit.keyId ?? ''}`.trim()],
+    [
+      'card',
+      card === undefined ? undefined : `YubiKey ${card.serial}, firmware ${card.firmware}; ${vouched}`,
+    ],
     ['unlocked', `until ${lease.expiresAt}`],
   ]);
 }

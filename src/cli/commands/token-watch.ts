@@ -91,6 +91,7 @@ class TokenWatch {
         this.#isStopping = true;
         return;
       case 'waiting':
+      case 'setup':
       case 'policy':
         return;
     }
