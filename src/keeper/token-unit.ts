@@ -5,9 +5,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { tokenUri, type TokenConfig } from '../config/token-document.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
+import { findYkcs11 } from '../platform/find-ykcs11.js';
 import { scrubEnvironment } from '../platform/hardening.js';
 import type { HostCalls, HostMethod, HostTokenInfo } from '../tokenhost/messages.js';
-import { findYkcs11 } from './find-ykcs11.js';
 import { HostLink, type HostAnswer } from './host-link.js';
 import type { PinAlerts } from './pin-alerts.js';
 import { TokenQueue } from './token-queue.js';

@@ -3,6 +3,7 @@ import { asAgentError } from '../../errors/agent-error.js';
 import type { AgentPaths } from '../../platform/paths.js';
 import { checkAgent } from '../checks/agent.js';
 import { fail, ok, type Check } from '../checks/check.js';
+import { checkDevices } from '../checks/devices.js';
 import { checkDrivers, checkInstallation } from '../checks/installation.js';
 import { checkPlaces } from '../checks/places.js';
 import { checkRecords } from '../checks/records.js';
@@ -20,7 +21,7 @@ export async function doctor(context: CliContext): Promise<CommandResult> {
   const places = await placesOf(context);
   const checks = [
     ...checkInstallation(),
-    ...checkConfig(places),
+    ...(await checkConfig(places)),
     ...checkPlaces(places, context.uid),
     ...(await checkRecords(context, places)),
     ...(await checkAgent(context)),
@@ -32,12 +33,13 @@ export async function doctor(context: CliContext): Promise<CommandResult> {
   return { json: { ok: failed === 0, checks }, text, ...(failed === 0 ? {} : { exit: 1 }) };
 }
 
-function checkConfig(places: AgentPaths): readonly Check[] {
+async function checkConfig(places: AgentPaths): Promise<readonly Check[]> {
   try {
     const { config } = readConfig(places.configFile);
     return [
       ok('config', `domain ${config.domain}, ${counted(config.tokens.length, 'token')}`),
       ...checkDrivers(config),
+      ...(await checkDevices(config)),
     ];
   } catch (thrown) {
     const error = asAgentError(thrown);

@@ -16,6 +16,13 @@ const NO_SERVICE: Row = {
 const NO_READER: Row = { code: 'token.absent', sentence: 'the reader is gone' };
 const REMOVED: Row = { code: 'token.removed', sentence: 'the card is gone' };
 
+/** pcscd asks polkit, which lets in who sits at the machine. */
+const NOT_PERMITTED: Row = {
+  code: 'token.not-permitted',
+  sentence: 'this user may not use smart cards',
+  hint: 'allow it with a polkit rule: see docs/tokens/yubikey.md',
+};
+
 /** Numbers of the PC/SC specification; what is missing becomes `token.device`. */
 const ROWS: ReadonlyMap<string, Row> = new Map([
   ['0x8010000b', { code: 'token.busy', sentence: 'another program holds the card for itself' }],
@@ -25,7 +32,7 @@ const ROWS: ReadonlyMap<string, Row> = new Map([
   ['0x80100069', REMOVED],
   ['0x8010001d', NO_SERVICE],
   ['0x8010001e', NO_SERVICE],
-  ['0x8010006a', { code: 'policy.denied', sentence: 'this user may not use smart cards' }],
+  ['0x8010006a', NOT_PERMITTED],
   [
     'ELIBACC',
     {

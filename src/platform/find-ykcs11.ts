@@ -1,4 +1,4 @@
-/** Where libykcs11, the PKCS#11 driver of YubiKeys, usually is. The keeper looks for the file; only a token host loads it. */
+/** Where libykcs11, the PKCS#11 driver of YubiKeys, usually is. Keeper and doctor look for the file; only a token host loads it. */
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { AgentError } from '../errors/agent-error.js';
