@@ -8,7 +8,7 @@ import type { KeyringAnchor, LeafRecord } from '../keys/key-record.js';
 import { addHome, addLeaf, nextEpoch, retireAndAdd, revokeLeaf } from '../keys/keyring-change.js';
 import { anchorVersion } from '../keys/keyring-check.js';
 import { keyNameOf, parseKeyName, withDefaults } from '../keys/key-name.js';
-import { isAgentRole, kindsOfRole, isTokenRole, ROOT_ROLE } from '../keys/roles.js';
+import { isAgentRole, kindsOfRole, isTokenRole, ROOT_ROLE, TARGETS_ROLE } from '../keys/roles.js';
 import type { CreateFields, DeriveFields, KeeperCalls } from '../keeper/wire.js';
 import type { Params, Result } from '../protocol/methods.js';
 import type { AuditTrail } from './audit-trail.js';
@@ -330,11 +330,11 @@ function requireOwnIndex({ repository, role, index }: CreateFields): void {
   });
 }
 
-/** @throws AgentError `key.usage`: only roots are adopted, and none that derives or that signs the keyring */
+/** @throws AgentError `key.usage`: only roots and targets are adopted, and none that derives or that signs the keyring */
 function requireAdoptable({ role }: CreateFields, keyId: string, anchor: KeyringAnchor): void {
   const why =
-    role !== ROOT_ROLE
-      ? 'only root keys are adopted'
+    role !== ROOT_ROLE && role !== TARGETS_ROLE
+      ? 'only keys of root and targets are adopted'
       : keyId === anchor.derivation.keyId
         ? 'it is the derivation key, which signs nothing'
         : keyId === anchor.root.keyId

@@ -42,6 +42,9 @@ export interface HandlerParts {
   readonly connections: () => number;
 }
 
+/** Loading a driver, and a look. Milliseconds. */
+const FIND_MS = 30_000;
+
 /** The handlers of one agent. */
 export function methodHandlers(parts: HandlerParts): MethodHandlers {
   const { keeper, trail, keyService, leases, certificates, guard, policyView } = parts;
@@ -58,6 +61,7 @@ export function methodHandlers(parts: HandlerParts): MethodHandlers {
     'keys.show': ({ key }) => keyService.show(key),
     'keys.derive': ({ key }, peer) => keyService.derive(key, peer),
     'keys.create': (params, peer) => keyService.create(params, peer),
+    'tokens.find': async (params) => ({ home: { ...(await keeper.call('find', params, FIND_MS)).home } }),
     'keys.adopt': (params, peer) => keyService.adopt(params, peer),
     'keys.rotate': ({ key }, peer) => keyService.rotate(key, peer),
     'keys.revoke': ({ key, reason }, peer) => keyService.revoke(key, reason, peer),

@@ -1,11 +1,11 @@
 /** Signatures of holders' keys, as ceremonies keep them: hex, DER for ECDSA, over the bytes themselves. */
-import { ALGORITHMS, type KeyAlgorithm } from '../crypto/algorithms.js';
+import { ALGORITHMS, type KeyAlgorithm, type RsaScheme } from '../crypto/algorithms.js';
 import { verifySignature } from '../crypto/verify.js';
 import { ecdsaDerFromRaw, ecdsaRawFromDer } from '../encoding/der.js';
 import { AgentError } from '../errors/agent-error.js';
 
 /** Metadata and statements of RSA keys are signed with PSS: what TUF and Notary take. */
-const RSA_SCHEME = 'rsa-pss-sha256';
+export const RSA_SCHEME = 'rsa-pss-sha256' satisfies RsaScheme;
 
 /** Hex of a signature as the agent gives it (r||s for ECDSA). @throws AgentError `verify.format` */
 export function signatureHex(algorithm: KeyAlgorithm, raw: Uint8Array): string {

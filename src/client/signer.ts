@@ -1,4 +1,5 @@
 /** Signing one statement, or several in one decision, over an open connection. */
+import type { RsaScheme } from '../crypto/algorithms.js';
 import { AgentError } from '../errors/agent-error.js';
 import type { AgentClient } from './client.js';
 
@@ -11,6 +12,8 @@ export interface StatementToSign {
   readonly kind: string;
   /** The exact bytes of that kind. */
   readonly payload: Uint8Array;
+  /** RSA keys only; PKCS#1 v1.5 with SHA-256 when left out. */
+  readonly scheme?: RsaScheme | undefined;
   /** Hex SHA-256 of another content of this version that was signed, and that the server shows it did not store. */
   readonly notStored?: string | undefined;
 }
@@ -32,10 +35,11 @@ export async function signStatements(
   statements: readonly StatementToSign[],
   timeoutMs: number,
 ): Promise<readonly Signed[]> {
-  const requests = statements.map(({ key, kind, payload, notStored }) => ({
+  const requests = statements.map(({ key, kind, payload, scheme, notStored }) => ({
     key,
     kind,
     payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('base64'),
+    ...(scheme === undefined ? {} : { scheme }),
     ...(notStored === undefined ? {} : { notStored }),
   }));
   const reply = await client.call('sign', { requests, timeoutMs }, { timeoutMs: timeoutMs + REPLY_GRACE_MS });

@@ -265,6 +265,7 @@ export const ERROR_TABLE = {
   'ceremony.order': row('this comes later in a ceremony', 'open, review, sign, close: in this order', 'after-user-action', 2, -32266),
   'ceremony.signature': row('the signature cannot be taken', 'have it made again with "touchstone ceremony sign"', 'never', 6, -32267),
   'ceremony.threshold': row('signatures are missing', 'see the board with "touchstone ceremony add", or close with --leave-open', 'after-user-action', 6, -32268),
+  'ceremony.token': row('this is not the token of the holder', 'insert the token that is named, by its serial number; no PIN was sent', 'after-user-action', 4, -32269),
   'ceremony.transcript': row('the transcript does not verify', 'see "touchstone ceremony verify" for the line', 'never', 6, -32262),
 } as const satisfies Record<string, ErrorRow>;
 

@@ -313,9 +313,11 @@ function coveredKeys(
   return new Set(covered.map(({ record }) => record.keyId));
 }
 
-/** A card stays open only for a lease that names its root: meanwhile any program can have it sign and derive. */
+/** A card stays open only for a lease that names a key on it: meanwhile any program can have it sign and derive. */
 function coversRoot(wanted: readonly ShelfKey[], covered: ReadonlySet<string>): boolean {
-  return wanted.some(({ record }) => record.usage === 'root' && covered.has(record.keyId));
+  return wanted.some(
+    ({ record }) => (record.usage === 'root' || record.origin === 'token') && covered.has(record.keyId),
+  );
 }
 
 function isCard(unit: TokenUnit): boolean {

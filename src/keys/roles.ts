@@ -8,6 +8,8 @@ const DELEGATION = 'targets/*';
 const DELEGATION_PREFIX = 'targets/';
 /** The role of what signs roots of repositories. */
 export const ROOT_ROLE = 'root';
+/** The role of what signs the top-level targets. */
+export const TARGETS_ROLE = 'targets';
 
 /** Kinds per role, as globs. The agent's own roles sign nothing for clients. */
 const ROLE_KINDS: ReadonlyMap<string, readonly string[]> = new Map([
@@ -25,7 +27,7 @@ const ROLE_KINDS: ReadonlyMap<string, readonly string[]> = new Map([
       'dsse:application/vnd.touchstone.ceremony-*',
     ],
   ],
-  ['targets', ['notary.targets', 'tuf.targets']],
+  [TARGETS_ROLE, ['notary.targets', 'tuf.targets']],
   [DELEGATION, ['notary.delegation', 'tuf.targets']],
   ['snapshot', ['notary.snapshot', 'tuf.snapshot']],
   ['timestamp', ['notary.timestamp', 'tuf.timestamp']],

@@ -165,8 +165,16 @@ export const METHODS = {
     }),
     z.object({ key: keyInfoSchema }),
   ),
+  'tokens.find': method(
+    'Whether a token holds the key with this public half; asks for no PIN.',
+    z.strictObject({
+      token: tokenName,
+      publicKey: base64.max(1024).describe('DER SubjectPublicKeyInfo, base64'),
+    }),
+    z.object({ home: z.object({ token: z.string(), id: z.string(), label: z.string() }) }),
+  ),
   'keys.adopt': method(
-    'Records a root key that is on a token already, found there by its public half, as a root of a repository; asks for no PIN.',
+    'Records a key that is on a token already, found there by its public half, as root or targets of a repository; asks for no PIN.',
     z.strictObject({
       key: keyName,
       token: tokenName,

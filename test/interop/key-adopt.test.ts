@@ -82,7 +82,7 @@ describe('adopting', () => {
     const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey;
     const spki = stranger.export({ format: 'der', type: 'spki' }).toString('base64');
     expect(await outcome(`${REPOSITORY}#root:3`, 'alice', spki)).toBe('token.key-missing');
-    expect(await outcome(`${REPOSITORY}#targets`, 'alice', alice)).toBe('key.usage');
+    expect(await outcome(`${REPOSITORY}#snapshot`, 'alice', alice)).toBe('key.usage');
     expect(await outcome(`${REPOSITORY}#root:0`, 'alice', alice)).toBe('key.field-invalid');
     expect(await outcome(`${REPOSITORY}#root:1`, 'nobody', alice)).toBe('token.unknown');
   });
