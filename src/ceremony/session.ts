@@ -13,6 +13,7 @@ import { loadFolder } from './loading.js';
 import { sha256Hex, writeForm } from './one-form.js';
 import { readSignatureFile, type SignatureFile } from './signature-file.js';
 import { TOOL_ACTOR, Transcript } from './transcript.js';
+import type { TranscriptLine } from './transcript-line.js';
 
 /** A check with whoever answers for it when it failed. */
 export interface JudgedCheck extends CheckResult {
@@ -78,12 +79,8 @@ export class CeremonySession implements Disposable {
   }
 
   /** Everything that is checked before a token is touched. @param waivers name of the person by name of the check */
-  judge(waivers: ReadonlyMap<string, string> = this.#waivers()): readonly JudgedCheck[] {
-    const results = [...this.#results, ...ENTRY_CHECKS.flatMap((check) => check(this.#facts))];
-    return results.map((one) => {
-      const by = one.passed || !WAIVABLE.has(one.check) ? '' : (waivers.get(one.check) ?? '');
-      return { ...one, waivedBy: by };
-    });
+  judge(waivers = waiversIn(this.transcript.lines)): readonly JudgedCheck[] {
+    return judgeWith([...this.#results, ...ENTRY_CHECKS.flatMap((check) => check(this.#facts))], waivers);
   }
 
   /** @throws AgentError `ceremony.check` naming the first failed check, `ceremony.order` before `open` and `review` */
@@ -137,22 +134,6 @@ export class CeremonySession implements Disposable {
     this.#lock[Symbol.dispose]();
   }
 
-  /** Waivers stand in the transcript. */
-  #waivers(): ReadonlyMap<string, string> {
-    const { lines } = this.transcript;
-    const from = Math.max(
-      0,
-      lines.findLastIndex(({ event }) => event.event === 'opened'),
-    );
-    return new Map(
-      lines
-        .slice(from)
-        .flatMap(({ event }) =>
-          event.event === 'check' && event.by !== '' ? [[event.check, event.by] as const] : [],
-        ),
-    );
-  }
-
   #writeDownFound(): void {
     const { lines } = this.transcript;
     const said = new Set(lines.flatMap(({ event }) => (event.event === 'signed' ? [event.sha256] : [])));
@@ -177,6 +158,32 @@ export class CeremonySession implements Disposable {
       sha256: sha256Hex(bytes),
     });
   }
+}
+
+/** Who answers for which check, since the folder was last opened. */
+export function waiversIn(lines: readonly TranscriptLine[]): ReadonlyMap<string, string> {
+  const from = Math.max(
+    0,
+    lines.findLastIndex(({ event }) => event.event === 'opened'),
+  );
+  return new Map(
+    lines
+      .slice(from)
+      .flatMap(({ event }) =>
+        event.event === 'check' && event.by !== '' ? [[event.check, event.by] as const] : [],
+      ),
+  );
+}
+
+/** Results with who answers for those that failed; not all can be answered for. */
+export function judgeWith(
+  results: readonly CheckResult[],
+  waivers: ReadonlyMap<string, string>,
+): readonly JudgedCheck[] {
+  return results.map((one) => ({
+    ...one,
+    waivedBy: one.passed || !WAIVABLE.has(one.check) ? '' : (waivers.get(one.check) ?? ''),
+  }));
 }
 
 /** @throws AgentError `ceremony.check` naming the first that is neither passed nor waived */

@@ -28,6 +28,8 @@ const gitKey = async (): Promise<readonly CommandSpec[]> =>
   (await import('./areas/integrate.js')).GIT_KEY_COMMANDS;
 const gateway = async (): Promise<readonly CommandSpec[]> =>
   (await import('./areas/gateway.js')).GATEWAY_COMMANDS;
+const ceremony = async (): Promise<readonly CommandSpec[]> =>
+  (await import('./areas/ceremony.js')).CEREMONY_COMMANDS;
 const trust = async (): Promise<readonly CommandSpec[]> => [
   ...(await import('./areas/trust.js')).TRUST_READING_COMMANDS,
   ...(await import('./areas/trust-publishing.js')).TRUST_PUBLISHING_COMMANDS,
@@ -52,6 +54,7 @@ export const AREAS: readonly Area[] = [
     summary: 'TUF repositories in a folder: targets, delegations, thresholds, dates',
     load: tuf,
   },
+  { word: 'ceremony', summary: 'root keys of several people, in a room without a network', load: ceremony },
   { word: 'guard', summary: 'which versions of repository metadata are signed and published', load: guard },
   { word: 'audit', summary: 'show and verify the audit log', load: records },
   { word: 'policy', summary: 'check the policy, explain a decision', load: records },

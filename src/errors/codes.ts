@@ -262,10 +262,13 @@ export const ERROR_TABLE = {
   'ceremony.document': row('a document of the ceremony is not valid', 'see which with "touchstone ceremony open"', 'never', 6, -32263),
   'ceremony.action': row('the action does not fit what it begins with', 'prepare it again with "touchstone ceremony new"', 'never', 2, -32264),
   'ceremony.check': row('a check of the ceremony failed', 'nothing was signed; see all of them with "touchstone ceremony open"', 'never', 6, -32265),
+  'ceremony.confirmation': row('what was typed is not the version number and the first two words of the request', 'read them once more with "touchstone ceremony review"', 'after-user-action', 3, -32259),
   'ceremony.order': row('this comes later in a ceremony', 'open, review, sign, close: in this order', 'after-user-action', 2, -32266),
   'ceremony.signature': row('the signature cannot be taken', 'have it made again with "touchstone ceremony sign"', 'never', 6, -32267),
   'ceremony.threshold': row('signatures are missing', 'see the board with "touchstone ceremony add", or close with --leave-open', 'after-user-action', 6, -32268),
   'ceremony.token': row('this is not the token of the holder', 'insert the token that is named, by its serial number; no PIN was sent', 'after-user-action', 4, -32269),
+  'ceremony.network': row('a ceremony opens no connection', 'do what needs a network before or after it', 'never', 3, -32257),
+  'ceremony.import': row('what was signed does not fit what is published', 'compare both; nothing was changed', 'never', 1, -32258),
   'ceremony.transcript': row('the transcript does not verify', 'see "touchstone ceremony verify" for the line', 'never', 6, -32262),
 } as const satisfies Record<string, ErrorRow>;
 

@@ -32,6 +32,8 @@ export const CHECK_NAMES = [
   'SIGNATURE-VALID',
   'CLIENT-WALK',
   'TRANSCRIPT-CHAIN',
+  'OUTPUT-REPRODUCED',
+  'SEAL-VALID',
 ] as const;
 
 export type CheckName = (typeof CHECK_NAMES)[number];

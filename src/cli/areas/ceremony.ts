@@ -1,0 +1,153 @@
+/** Words of `ceremony`: root keys of several people, in a room without a network. */
+import type { ArgumentSpec, CommandSpec, OptionSpec } from '../command.js';
+
+const FOLDER: ArgumentSpec = { name: '<folder>', summary: 'folder of the ceremony' };
+const BY: OptionSpec = {
+  flags: '--by <name>',
+  summary: 'who speaks; the first who takes part when left out',
+};
+
+export const CEREMONY_COMMANDS: readonly CommandSpec[] = [
+  {
+    path: ['ceremony', 'new'],
+    summary: 'prepare a ceremony: one folder with all that the room needs',
+    arguments: [
+      {
+        name: '<action>',
+        summary: 'init, extend, rotate, threshold, certify, revoke, online-keys or heal',
+      },
+    ],
+    options: [
+      { flags: '--out <folder>', summary: 'folder to make', required: true },
+      { flags: '--reason <text>', summary: 'why, in one line', required: true },
+      {
+        flags: '--expires <date>',
+        summary: 'when what is signed expires, for example 2027-06-01',
+        required: true,
+      },
+      {
+        flags: '--base <file>',
+        summary: 'root (or targets) that is the newest now, and those before it',
+        kind: 'list',
+      },
+      { flags: '--policy <file>', summary: 'policy.json, from out/ of the ceremony before' },
+      { flags: '--previous <file>', summary: 'transcript.jsonl of the ceremony before' },
+      { flags: '--name <text>', summary: 'what it is the root of, for a first policy' },
+      { flags: '--enrolment <file>', summary: 'enrol-NAME.json of a new key; may be repeated', kind: 'list' },
+      { flags: '--replace <old=new>', summary: 'holder who leaves and holder who enters', kind: 'list' },
+      { flags: '--leaves <name>', summary: 'holder who leaves, or NAME:SERIAL', kind: 'list' },
+      {
+        flags: '--enters <name>',
+        summary: 'holder who enters; everybody enrolled when left out',
+        kind: 'list',
+      },
+      { flags: '--threshold <number>', summary: 'how many keys have to sign from now on' },
+      { flags: '--signer <name>', summary: 'holder who is expected; all when left out', kind: 'list' },
+      {
+        flags: '--online <role=file>',
+        summary: 'PEM public key of targets, snapshot or timestamp, or REPOSITORY#ROLE=FILE',
+        kind: 'list',
+      },
+      {
+        flags: '--online-threshold <role=number>',
+        summary: 'how many of these keys have to sign',
+        kind: 'list',
+      },
+      {
+        flags: '--repository <name>',
+        summary: 'repository of a notary-server that gets its first root',
+        kind: 'list',
+      },
+      {
+        flags: '--delegate <name=keys:paths>',
+        summary: 'role in the targets, for example repo-app=app.pem:app/*',
+        kind: 'list',
+      },
+      { flags: '--undelegate <name>', summary: 'role in the targets that is revoked', kind: 'list' },
+      { flags: '--from <version>', summary: 'version whose content comes back, for heal' },
+      { flags: '--id <id>', summary: 'name of the ceremony; that of the enrolments when left out' },
+    ],
+    examples: [
+      'touchstone ceremony new rotate --replace carol=dave --enrolment enrol-dave.json --base 7.root.json --policy policy.json --previous transcript.jsonl --expires 2027-06-01 --reason "Carol leaves" --out root-8',
+      'touchstone ceremony new init --enrolment enrol-alice.json --enrolment enrol-bob.json --enrolment enrol-carol.json --threshold 2 --online targets=targets.pem --online snapshot=online.pem --online timestamp=online.pem --expires 2027-06-01 --reason "first root" --out root-1',
+    ],
+    load: async () => (await import('../commands/ceremony-new.js')).ceremonyNew,
+  },
+  {
+    path: ['ceremony', 'open'],
+    summary: 'check everything before a token is touched',
+    arguments: [FOLDER],
+    options: [
+      { flags: '--today <date>', summary: 'what day it is, for example 2026-11-22; asked for when left out' },
+      { flags: '--manifest <hash>', summary: 'hash of MANIFEST from the paper: stop if it is another one' },
+      { flags: '--holder <name>', summary: 'who is there to sign; may be repeated', kind: 'list' },
+      { flags: '--leader <name>', summary: 'who leads', kind: 'list' },
+      { flags: '--witness <name>', summary: 'who watches; may be repeated', kind: 'list' },
+      { flags: '--scribe <name>', summary: 'who writes down', kind: 'list' },
+      { flags: '--waive <check=name>', summary: 'check that may fail, and who answers for it', kind: 'list' },
+    ],
+    examples: ['touchstone ceremony open root-8 --holder alice --holder bob --witness wendy'],
+    load: async () => (await import('../commands/ceremony-open.js')).ceremonyOpen,
+  },
+  {
+    path: ['ceremony', 'review'],
+    summary: 'read what is signed, and confirm it by typing what only a reader knows',
+    arguments: [FOLDER],
+    options: [
+      { flags: '--raw', summary: 'print the exact bytes instead' },
+      { flags: '--show', summary: 'read only, confirm nothing' },
+      {
+        flags: '--confirm <text>',
+        summary: 'version number and first two words of the request, instead of typing them',
+      },
+      BY,
+    ],
+    examples: ['touchstone ceremony review root-8', 'touchstone ceremony review root-8 --raw'],
+    load: async () => (await import('../commands/ceremony-review.js')).ceremonyReview,
+  },
+  {
+    path: ['ceremony', 'add'],
+    summary: 'take signatures that were made elsewhere, and show the board',
+    arguments: [FOLDER, { name: '[file...]', summary: 'signature files; none to see the board only' }],
+    examples: ['touchstone ceremony add root-8 sig-root-v8-d76b03f1.json', 'touchstone ceremony add root-8'],
+    load: async () => (await import('../commands/ceremony-add.js')).ceremonyAdd,
+  },
+  {
+    path: ['ceremony', 'note'],
+    summary: 'write a line of the scribe into the transcript',
+    arguments: [FOLDER, { name: '<text...>', summary: 'what happened' }],
+    options: [BY, { flags: '--deviation <reason>', summary: 'it was not as planned, and why' }],
+    examples: ['touchstone ceremony note root-8 "bag 4711 was opened, the seal was whole" --by wendy'],
+    load: async () => (await import('../commands/ceremony-note.js')).ceremonyNote,
+  },
+  {
+    path: ['ceremony', 'close'],
+    summary: 'write what leaves the room, once enough have signed',
+    arguments: [FOLDER],
+    options: [{ flags: '--leave-open', summary: 'write what is complete, and leave the rest for later' }],
+    examples: ['touchstone ceremony close root-8'],
+    load: async () => (await import('../commands/ceremony-close.js')).ceremonyClose,
+  },
+  {
+    path: ['ceremony', 'verify'],
+    summary: 'replay a ceremony: files, checks, signatures, transcript',
+    arguments: [FOLDER],
+    options: [
+      { flags: '--transcript', summary: 'print the transcript too' },
+      { flags: '--html <file>', summary: 'write the transcript as a page that prints' },
+    ],
+    examples: ['touchstone ceremony verify root-8', 'touchstone ceremony verify root-8 --html root-8.html'],
+    load: async () => (await import('../commands/ceremony-verify.js')).ceremonyVerify,
+  },
+  {
+    path: ['ceremony', 'import'],
+    summary: 'verify once more, then publish into the directory that clients read',
+    arguments: [FOLDER],
+    options: [
+      { flags: '--to <directory>', summary: 'metadata of the repository', required: true },
+      { flags: '--calendar <file>', summary: 'write when the next one is due, for calendars' },
+    ],
+    examples: ['touchstone ceremony import root-8 --to repository/metadata --calendar next-root.ics'],
+    load: async () => (await import('../commands/ceremony-import.js')).ceremonyImport,
+  },
+];

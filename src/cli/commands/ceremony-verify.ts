@@ -1,0 +1,24 @@
+/** `touchstone ceremony verify`: the whole ceremony again, from its files. */
+import { resolve } from 'node:path';
+import { CeremonyFolder } from '../../ceremony/folder.js';
+import { closeNetwork } from '../../ceremony/network-guard.js';
+import { transcriptPage, transcriptText } from '../../ceremony/transcript-text.js';
+import { verifyCeremony } from '../../ceremony/verifying.js';
+import { checksText } from '../ceremony-text.js';
+import type { CommandResult, Invocation } from '../command.js';
+import type { CliContext } from '../context.js';
+import { writeOutput } from '../output-file.js';
+
+/** @throws AgentError `ceremony.folder`, `ceremony.transcript` naming the line */
+export function ceremonyVerify(context: CliContext, { args, options }: Invocation): Promise<CommandResult> {
+  closeNetwork();
+  const { checks, lines, facts } = verifyCeremony(CeremonyFolder.open(resolve(args[0] ?? '.')));
+  const isGood = checks.every(({ passed, waivedBy }) => passed || waivedBy !== '');
+  const page = options.text('html');
+  if (page !== undefined) writeOutput(context, page, transcriptPage(lines));
+  const said = isGood ? 'Everything holds.' : 'This does not hold: see FAIL.';
+  const told = options.flag('transcript') ? `${transcriptText(lines)}\n` : '';
+  const json = { ok: isGood, ceremony: facts?.request.value.id ?? null, lines: lines.length, checks };
+  const text = `${told}${checksText(checks)}\n\n${said}`;
+  return Promise.resolve(isGood ? { json, text } : { json, text, exit: 6 });
+}
