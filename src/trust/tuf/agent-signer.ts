@@ -1,5 +1,6 @@
 /** The agent as the one who signs TUF metadata: leaves, and root keys on tokens that were made for one repository. */
 import type { AgentClient } from '../../client/client.js';
+import { listGuard } from '../../client/guard-list.js';
 import { listKeys } from '../../client/key-list.js';
 import { signStatements } from '../../client/signer.js';
 import { rawFromSpki } from '../../crypto/public-key.js';
@@ -55,7 +56,7 @@ export class TufAgentSigner implements TufSigner {
   }
 
   async guarded(repository: string): Promise<ReadonlyMap<string, GuardedRole>> {
-    const { entries } = await this.#client.call('guard.show', { repository });
+    const entries = await listGuard((page) => this.#client.call('guard.show', page), { repository });
     return new Map(
       entries.map(({ role, published, signed }) => [
         role,

@@ -9,18 +9,28 @@ import { rootMembers, type Pending } from './pending.js';
 import { isTopRole, keyRoleOf, type TufMembers } from './roles.js';
 import { contentHash } from './signed-file.js';
 import { loadState, tolerant, type TufState } from './state.js';
+import { rootAmong } from './world.js';
 
 /** Staged versions that come after what is published, and who has to sign them. What is no longer of use is left out. */
 export function stagedDocuments(folder: TufFolder, state: TufState | undefined): readonly Pending[] {
   const files = folder.staged();
   const root = files.flatMap((file) => (file.role === 'root' ? (stagedRoot(file, state) ?? []) : []));
-  if (state === undefined) return root;
-  // What a staged document delegates counts here: its roles are signed together with it.
-  const ahead = loadState(folder, state.root, files);
+  const ahead = stateAhead(folder, state, files);
+  if (ahead === undefined) return root;
   const others = files.flatMap((file) =>
     file.role === 'root' ? [] : (stagedTargets(file, state, ahead) ?? []),
   );
   return [...root, ...others];
+}
+
+/** With a root that is complete, and with what complete documents delegate: these roles are signed together with them. */
+function stateAhead(
+  folder: TufFolder,
+  state: TufState | undefined,
+  files: readonly StagedFile[],
+): TufState | undefined {
+  const root = rootAmong(files, state) ?? state?.root;
+  return root === undefined ? undefined : loadState(folder, root, files);
 }
 
 /** Adds the signatures of a file to what is staged of the same content; a version that is not staged yet is begun by it. */
@@ -33,13 +43,7 @@ export function mergeStaged(
   const envelope = readTuf(bytes);
   const { version } = envelope.signed;
   const file: StagedFile = { role, version, path: '', bytes };
-  const ahead = state === undefined ? undefined : loadState(folder, state.root, [...folder.staged(), file]);
-  const offered =
-    role === 'root'
-      ? stagedRoot(file, state)
-      : state === undefined || ahead === undefined
-        ? undefined
-        : stagedTargets(file, state, ahead);
+  const offered = role === 'root' ? stagedRoot(file, state) : offeredTargets(folder, state, file);
   if (offered === undefined) {
     throw new AgentError('tuf.version', {
       message: `adding ${role} ${version}: it is not a version that comes next in this repository`,
@@ -66,11 +70,24 @@ function stagedRoot({ bytes }: StagedFile, state: TufState | undefined): Pending
   return pendingOf('root', envelope, rootMembers(envelope.signed, before));
 }
 
-function stagedTargets({ role, bytes }: StagedFile, state: TufState, ahead: TufState): Pending | undefined {
+function offeredTargets(
+  folder: TufFolder,
+  state: TufState | undefined,
+  file: StagedFile,
+): Pending | undefined {
+  const ahead = stateAhead(folder, state, [...folder.staged(), file]);
+  return ahead === undefined ? undefined : stagedTargets(file, state, ahead);
+}
+
+function stagedTargets(
+  { role, bytes }: StagedFile,
+  state: TufState | undefined,
+  ahead: TufState,
+): Pending | undefined {
   const known = ahead.roles.get(role);
   const envelope = tolerant(() => readTuf(bytes));
   if (known === undefined || envelope?.signed.type !== 'targets') return undefined;
-  const published = state.roles.get(role)?.newest?.document.version ?? 0;
+  const published = state?.roles.get(role)?.newest?.document.version ?? 0;
   if (envelope.signed.version <= published) return undefined;
   return pendingOf(role, envelope, [{ keys: known.keys, role: known.role }], known.keyRole);
 }

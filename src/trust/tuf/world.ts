@@ -66,7 +66,11 @@ function holdBack(
   return candidates.filter(({ role }) => !named.has(role));
 }
 
-function rootAmong(candidates: readonly Candidate[], before: TufState | undefined): RootFile | undefined {
+/** The root that follows, where one of the documents is it and carries the signatures that it needs. */
+export function rootAmong(
+  candidates: readonly Candidate[],
+  before: TufState | undefined,
+): RootFile | undefined {
   for (const { role, bytes } of candidates) {
     if (role !== 'root') continue;
     const root = tolerant(() => nextRoot(bytes, before));
