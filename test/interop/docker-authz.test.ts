@@ -250,6 +250,24 @@ describe('with the plugin an engine', () => {
     }
   });
 
+  it('judges containers that exist when they are started, restarted and renamed', async () => {
+    await must('create', '--name', 'kept', '--network', 'none', `${repository}@${signed}`);
+    try {
+      expect(await must('start', '--attach', 'kept')).toBe('hello from v1\n');
+      await owner.must('revoke', `${repository}:v1`);
+      for (const argv of [['start'], ['restart'], ['rename']]) {
+        const words = argv[0] === 'rename' ? ['kept', 'other'] : ['kept'];
+        expect(await refusal(...argv, ...words)).toContain(`nothing is signed as ${signed}`);
+      }
+      await owner.must('sign', `${repository}:v1`, '--as', 'alice');
+      await must('restart', 'kept');
+      await must('rename', 'kept', 'other');
+      await must('rename', 'other', 'kept');
+    } finally {
+      await must('rm', '--force', 'kept');
+    }
+  });
+
   it('refuses everything while the plugin is down, and goes on when it is back', async () => {
     await plugin.stop();
     const body = JSON.stringify({ Image: `${repository}@${signed}` });

@@ -4,6 +4,7 @@ import { parseDockerAuthzConfig } from '../../src/gateways/docker-authz/config.j
 import { parseEngineReference } from '../../src/gateways/docker-authz/engine-reference.js';
 import type { Entrance } from '../../src/gateways/docker-authz/entrance.js';
 import type { ImageJudge, LocalDigests } from '../../src/gateways/docker-authz/image-judge.js';
+import type { EngineState } from '../../src/gateways/docker-authz/existing-container.js';
 import { readEngineRequest } from '../../src/gateways/docker-authz/request.js';
 import { RequestJudge, type RequestVerdict } from '../../src/gateways/docker-authz/request-judge.js';
 import { thrownBy } from '../support/error-code.js';
@@ -22,6 +23,21 @@ const images: ImageJudge = {
     ),
 };
 
+const ID = '4f'.repeat(32);
+
+/** An engine with one container, `web`. */
+function engineWith(digests: readonly string[] | undefined = [IMAGE], host: unknown = {}): EngineState {
+  return {
+    containers: (reference) =>
+      Promise.resolve(
+        reference === 'web' || reference === 'beef' || ID.startsWith(reference)
+          ? { id: ID, image: `sha256:${'c'.repeat(64)}`, host }
+          : undefined,
+      ),
+    digests: (reference) => Promise.resolve(reference === `sha256:${'c'.repeat(64)}` ? digests : [IMAGE]),
+  };
+}
+
 interface Asked {
   readonly method?: string;
   readonly body?: unknown;
@@ -31,9 +47,13 @@ interface Asked {
 function ask(
   uri: string,
   { method = 'POST', body, type = 'application/json' }: Asked = {},
-  options: { readonly open?: readonly Entrance[]; readonly localDigests?: LocalDigests } = {},
+  options: {
+    readonly open?: readonly Entrance[];
+    readonly localDigests?: LocalDigests;
+    readonly existing?: EngineState | undefined;
+  } = {},
 ): Promise<RequestVerdict> {
-  const { open = ['pull'], localDigests } = options;
+  const { open = ['pull'], localDigests, existing = engineWith() } = options;
   const text = typeof body === 'string' ? body : body === undefined ? '' : JSON.stringify(body);
   const request = readEngineRequest(
     Buffer.from(
@@ -45,12 +65,49 @@ function ask(
       }),
     ),
   );
-  return new RequestJudge({ images, open: new Set(open), localDigests }).judge(request);
+  return new RequestJudge({ images, open: new Set(open), localDigests, existing }).judge(request);
 }
 
 async function isAllowed(...asked: Parameters<typeof ask>): Promise<boolean> {
   return (await ask(...asked)).allowed;
 }
+
+describe('a container that exists', () => {
+  const calls = ['start', 'restart?t=1', 'rename?name=other'];
+
+  it.each(calls)('may %s when any digest of its image is verified, by name and by id', async (call) => {
+    const existing = engineWith([`${REPOSITORY}@${OTHER}`, IMAGE]);
+    for (const name of ['web', ID, ID.slice(0, 12)])
+      expect(await isAllowed(`/v1.41/containers/${name}/${call}`, {}, { existing })).toBe(true);
+  });
+
+  it.each(calls)('may not %s otherwise', async (call) => {
+    const mounts = { Mounts: [{ Type: 'image', Source: `${REPOSITORY}@${OTHER}` }] };
+    const ask1 = (existing: EngineState, name = 'web'): Promise<RequestVerdict> =>
+      ask(`/containers/${name}/${call}`, {}, { existing });
+    for (const [existing, words] of [
+      [engineWith([`${REPOSITORY}@${OTHER}`]), 'nobody signed it'],
+      [engineWith([]), 'came from no registry'],
+      [engineWith([IMAGE], mounts), 'nobody signed it'],
+      [engineWith([IMAGE], { mounts: [] }), 'where the API has'],
+      [{ ...engineWith(), digests: () => Promise.resolve(undefined) }, 'no longer has its image'],
+      [{ ...engineWith(), containers: () => Promise.reject(new Error('gone')) }, 'cannot be judged'],
+    ] as const) {
+      const verdict = await ask1(existing);
+      expect(verdict.allowed).toBe(false);
+      expect(verdict.reason).toContain(words);
+    }
+    expect((await ask1(engineWith(), 'other')).reason).toContain('has no container other');
+    // A name that is written like an id can come to mean another container.
+    expect((await ask1(engineWith(), 'beef')).reason).toContain(`use ${ID}`);
+  });
+
+  it('is not judged where nobody can ask the engine, and then only starts by rule', async () => {
+    const options = { existing: { ...engineWith(), containers: () => Promise.reject(new Error('gone')) } };
+    expect(await isAllowed('/containers/web/start', {}, options)).toBe(false);
+    expect(await isAllowed('/containers/web/start', {}, { ...options, open: ['start'] })).toBe(true);
+  });
+});
 
 describe('a container', () => {
   it.each([

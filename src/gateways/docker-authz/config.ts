@@ -25,8 +25,10 @@ export interface DockerAuthzConfig {
   readonly timeoutMs: number;
   /** How long a verified collection is used again. */
   readonly cacheMs: number;
-  /** Socket of the engine; undefined when it is not asked for the digests of its images. */
-  readonly engine: string | undefined;
+  /** Socket of the engine. */
+  readonly engine: string;
+  /** Whether the image that the engine has must have the verified digest when a container is created. */
+  readonly checkDigests: boolean;
 }
 
 const path = z
@@ -76,6 +78,7 @@ export function parseDockerAuthzConfig(text: string, file: string): DockerAuthzC
     savedCopies: trust['saved-copies'],
     timeoutMs: trust['timeout-seconds'] * 1000,
     cacheMs: trust['cache-seconds'] * 1000,
-    engine: engine['check-digests'] ? engine.socket : undefined,
+    engine: engine.socket,
+    checkDigests: engine['check-digests'],
   };
 }

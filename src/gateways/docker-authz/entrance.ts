@@ -8,9 +8,10 @@ export const ENTRANCES = {
   import: 'importing images',
   load: 'loading images',
   plugins: 'installing and changing plugins',
+  start: 'starting containers that exist already, unjudged',
   checkpoint: 'starting containers from checkpoints',
   swarm: 'making or joining a swarm, whose other managers this plugin does not see',
-  configs: 'files that a swarm puts into containers',
+  configs: 'configs and secrets, the files that a swarm puts into containers',
   rollback: 'going back to an earlier version of a service, whose image the request does not name',
 } as const;
 

@@ -22,5 +22,16 @@ export interface ImageJudge {
   judge(question: ImageQuestion): Promise<ImageVerdict>;
 }
 
+export interface LocalContainer {
+  readonly id: string;
+  /** Id of its image, `sha256:` and hex. */
+  readonly image: string;
+  /** Its HostConfig as the engine shows it. */
+  readonly host: unknown;
+}
+
+/** A container by name or id; undefined when there is none. Throws an AgentError when the engine cannot be asked. */
+export type LocalContainers = (reference: string) => Promise<LocalContainer | undefined>;
+
 /** Digests under which the engine has an image; undefined when it does not have it. Throws an AgentError when it cannot be asked. */
 export type LocalDigests = (reference: string) => Promise<readonly string[] | undefined>;

@@ -7,7 +7,8 @@ import type { Entrance } from './entrance.js';
 export type Operation =
   | { readonly kind: 'harmless' }
   | { readonly kind: 'create-container' }
-  | { readonly kind: 'start-container' }
+  /** Starts one that exists, or gives it another name. */
+  | { readonly kind: 'use-container' }
   | { readonly kind: 'create-service' }
   | { readonly kind: 'update-service' }
   /** Pulls or imports: its query says which. */
@@ -26,7 +27,7 @@ function entrance(name: Entrance): Operation {
 // prettier-ignore
 const TABLE: readonly (readonly [string, string, Operation])[] = [
   ['POST', '/containers/create', { kind: 'create-container' }],
-  ['POST', '/containers/*/start', { kind: 'start-container' }],
+  ...['start', 'restart', 'rename'].map((word) => ['POST', `/containers/*/${word}`, { kind: 'use-container' }] as const),
   ['POST', '/services/create', { kind: 'create-service' }],
   ['POST', '/services/*/update', { kind: 'update-service' }],
   ['POST', '/images/create', { kind: 'create-image' }],
@@ -40,14 +41,16 @@ const TABLE: readonly (readonly [string, string, Operation])[] = [
   ['POST', '/plugins/**', entrance('plugins')],
   ['POST', '/swarm/init', entrance('swarm')],
   ['POST', '/swarm/join', entrance('swarm')],
-  ['POST', '/configs/create', entrance('configs')],
-  ['POST', '/configs/*/update', entrance('configs')],
+  ...['configs', 'secrets'].flatMap((noun) => [
+    ['POST', `/${noun}/create`, entrance('configs')] as const,
+    ['POST', `/${noun}/*/update`, entrance('configs')] as const,
+  ]),
 
   ['POST', '/auth', HARMLESS],
   ['POST', '/build/cancel', HARMLESS],
   ['POST', '/build/prune', HARMLESS],
   ['POST', '/containers/prune', HARMLESS],
-  ...['attach', 'copy', 'exec', 'kill', 'pause', 'rename', 'resize', 'restart', 'stop', 'unpause', 'update', 'wait'].map(
+  ...['attach', 'copy', 'exec', 'kill', 'pause', 'resize', 'stop', 'unpause', 'update', 'wait'].map(
     (word) => ['POST', `/containers/*/${word}`, HARMLESS] as const,
   ),
   ['POST', '/containers/*/checkpoints', HARMLESS],
@@ -62,8 +65,6 @@ const TABLE: readonly (readonly [string, string, Operation])[] = [
   ['POST', '/networks/*/connect', HARMLESS],
   ['POST', '/networks/*/disconnect', HARMLESS],
   ['POST', '/nodes/*/update', HARMLESS],
-  ['POST', '/secrets/create', HARMLESS],
-  ['POST', '/secrets/*/update', HARMLESS],
   ['POST', '/swarm/leave', HARMLESS],
   ['POST', '/swarm/unlock', HARMLESS],
   ['POST', '/swarm/update', HARMLESS],

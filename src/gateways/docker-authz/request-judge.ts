@@ -1,6 +1,7 @@
 /** Whether a request to the engine may go on: nothing starts but verified digests, and nothing comes in by a way that is not open. */
 import { asAgentError } from '../../errors/agent-error.js';
 import { parseEngineReference, type EngineReference } from './engine-reference.js';
+import { existingImages, type EngineState } from './existing-container.js';
 import { ENTRANCES, type Entrance } from './entrance.js';
 import type { ImageJudge, LocalDigests } from './image-judge.js';
 import { operationOf } from './operation.js';
@@ -19,6 +20,8 @@ export interface RequestJudgeOptions {
   readonly open: ReadonlySet<Entrance>;
   /** Without it the digest in the reference alone decides what runs. */
   readonly localDigests?: LocalDigests | undefined;
+  /** What the engine has; without it no container that exists is started. */
+  readonly existing?: EngineState | undefined;
 }
 
 const READING = ['GET', 'HEAD'];
@@ -52,8 +55,8 @@ export class RequestJudge {
         return this.#enter(operation.entrance);
       case 'create-image':
         return this.#createImage(target);
-      case 'start-container':
-        return this.#startContainer(target);
+      case 'use-container':
+        return this.#useContainer(target);
       case 'create-container':
         return this.#start(() => readContainerBody(request.body), this.#options.localDigests);
       case 'create-service':
@@ -77,9 +80,20 @@ export class RequestJudge {
     return this.#enter(image !== '' && source === '' ? 'pull' : 'import');
   }
 
-  #startContainer(target: Target): RequestVerdict {
+  async #useContainer(target: Target): Promise<RequestVerdict> {
     const given = ['checkpoint', 'checkpoint-dir'].map((name) => onlyValue(target, name));
-    return given.every((value) => value === '') ? HARMLESS : this.#enter('checkpoint');
+    if (!given.every((value) => value === '')) {
+      const entered = this.#enter('checkpoint');
+      if (!entered.allowed) return entered;
+    }
+    const { existing, open } = this.#options;
+    if (open.has('start') || existing === undefined) return this.#enter('start');
+    const found = await existingImages(target.segments[1] ?? '', existing);
+    if (typeof found === 'string') return refuse(found);
+    const verdicts = await Promise.all(found.digests.map((one) => this.#image(one, undefined)));
+    const allowed = verdicts.find((one) => one.allowed) ?? verdicts[0];
+    const mounted = await Promise.all(found.mounted.map((one) => this.#image(one, existing.digests)));
+    return mounted.find((one) => !one.allowed) ?? allowed ?? refuse('there is nothing to judge');
   }
 
   async #updateService(request: EngineRequest, target: Target): Promise<RequestVerdict> {

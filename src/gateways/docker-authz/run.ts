@@ -4,7 +4,7 @@ import { createLogger, logLevelOf } from '../../platform/log.js';
 import { readTrustedFile } from '../../platform/store/trusted-file.js';
 import { listenFds, notifySystemd } from '../../platform/systemd.js';
 import { parseDockerAuthzConfig } from './config.js';
-import { localDigestsOf } from './local-digests.js';
+import { localContainersOf, localDigestsOf } from './engine-query.js';
 import { RequestJudge } from './request-judge.js';
 import { AuthzServer, type Note } from './server.js';
 import { TrustJudge } from './trust-judge.js';
@@ -23,8 +23,10 @@ export async function runDockerAuthz(configFile: string): Promise<void> {
   const images = new TrustJudge(config, uid);
   // A policy with a mistake shows now, and not when the first container starts.
   const { rules } = images.policy();
-  const { open, engine, timeoutMs } = config;
-  const localDigests = engine === undefined ? undefined : localDigestsOf(engine, timeoutMs);
+  const { open, engine, checkDigests, timeoutMs } = config;
+  const digests = localDigestsOf(engine, timeoutMs);
+  const localDigests = checkDigests ? digests : undefined;
+  const existing = { containers: localContainersOf(engine, timeoutMs), digests };
   const logger = createLogger('docker-authz', logLevelOf(process.env));
   const note: Note = (what, facts) => {
     logger.info(facts, what);
@@ -32,7 +34,7 @@ export async function runDockerAuthz(configFile: string): Promise<void> {
   const [inherited] = listenFds(process.env, process.pid);
   await using _server = await AuthzServer.listen(
     inherited ?? config.socket,
-    new RequestJudge({ images, open, localDigests }),
+    new RequestJudge({ images, open, localDigests, existing }),
     note,
   );
   note('listening', { socket: config.socket, environment: config.environment, rules: rules.length });

@@ -45,6 +45,11 @@ export function readServiceBody(body: Buffer): StartBody {
   return { images: [imageOf(container), ...mountedImages(container)], isPlugin: false };
 }
 
+/** Images that the HostConfig of a container mounts. @throws UnjudgedBody */
+export function readMountedImages(host: unknown): readonly string[] {
+  return isJsonObject(host) ? mountedImages(host) : [];
+}
+
 function readBody(body: Buffer): Fields {
   if (body.length === 0) {
     throw new UnjudgedBody('the engine shows no body that is over 1 MiB or not application/json');

@@ -1,23 +1,46 @@
-/** Asking the engine under which digests it has an image: one GET, which a plugin lets pass like every other. */
+/** Questions to the engine, over its own socket: GET requests, which the plugin lets pass like every other. */
 import { request, type IncomingMessage } from 'node:http';
 import { parseJsonStrict } from '../../encoding/json.js';
 import { AgentError } from '../../errors/agent-error.js';
 import { isJsonObject } from '../../formats/json-object.js';
 import { errnoOf } from '../../platform/errno.js';
-import type { LocalDigests } from './image-judge.js';
+import type { LocalContainers, LocalDigests } from './image-judge.js';
 
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /** @param socket of the engine, absolute */
 export function localDigestsOf(socket: string, timeoutMs: number): LocalDigests {
   return async (reference) => {
-    const { status, body } = await ask(socket, `/images/${reference}/json`, timeoutMs);
-    if (status === 404) return undefined;
-    const value = status === 200 ? parseJsonStrict(body, 'reading an image of the engine') : undefined;
-    const digests = isJsonObject(value) ? value['RepoDigests'] : undefined;
+    const image = await ask(socket, `/images/${reference}/json`, timeoutMs);
+    const digests = image?.['RepoDigests'];
+    if (image === undefined) return undefined;
     if (Array.isArray(digests)) return digests.filter((one) => typeof one === 'string');
-    throw failure(`it answered ${status}`);
+    throw failure('its answer is no image');
   };
+}
+
+/** @param socket of the engine, absolute */
+export function localContainersOf(socket: string, timeoutMs: number): LocalContainers {
+  return async (reference) => {
+    const container = await ask(socket, `/containers/${reference}/json`, timeoutMs);
+    if (container === undefined) return undefined;
+    const { Id: id, Image: image, HostConfig: host } = container;
+    if (typeof id === 'string' && typeof image === 'string') return { id, image, host };
+    throw failure('its answer is no container');
+  };
+}
+
+/** The object that it answers, undefined for 404. */
+async function ask(
+  socket: string,
+  path: string,
+  timeoutMs: number,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const { status, body } = await get(socket, path, timeoutMs);
+  if (status === 404) return undefined;
+  const value = status === 200 ? parseJsonStrict(body, 'reading an answer of the engine') : undefined;
+  if (isJsonObject(value)) return value;
+  throw failure(`it answered ${status}`);
 }
 
 interface Answer {
@@ -25,7 +48,7 @@ interface Answer {
   readonly body: Buffer;
 }
 
-function ask(socketPath: string, path: string, timeoutMs: number): Promise<Answer> {
+function get(socketPath: string, path: string, timeoutMs: number): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ socketPath, path, method: 'GET', headers: { host: 'docker' } });
     const timer = setTimeout(() => outgoing.destroy(failure('no answer in time')), timeoutMs);
@@ -60,5 +83,5 @@ async function readAll(reply: IncomingMessage): Promise<Buffer> {
 }
 
 function failure(what: string): AgentError {
-  return new AgentError('usage.file', { message: `asking the engine for its image: ${what}` });
+  return new AgentError('usage.file', { message: `asking the engine: ${what}` });
 }
