@@ -105,10 +105,12 @@ export class KeyService {
     return { key: keys.info(keys.keyring.find(name), await loaded()) };
   }
 
-  /** Derives and records a leaf; a key that exists is returned as it is. */
-  derive(name: string, peer: Peer): Promise<Result<'keys.derive'>> {
+  /** Derives and records a leaf; a key that exists is returned as it is. @param gone aborted when nobody waits any more */
+  derive(name: string, peer: Peer, gone: AbortSignal): Promise<Result<'keys.derive'>> {
     const { keys, editor, loaded } = this.#parts;
     return this.#act('derive', peer, async () => {
+      // Its turn may come late, and cost a touch.
+      if (gone.aborted) throw new AgentError('limits.cancelled');
       const { keyring } = keys;
       const asked = parseKeyName(name);
       const fields = fieldsOf(asked);

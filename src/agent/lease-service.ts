@@ -51,11 +51,20 @@ export class LeaseService {
     return { ...begun };
   }
 
-  /** @throws AgentError of the keeper; the refusal is in the log then */
-  async finish(params: Params<'unlock.finish'>, peer: Peer): Promise<Result<'unlock.finish'>> {
+  /**
+   * A PIN whose turn has not come when its caller goes is not sent.
+   * @throws AgentError of the keeper; the refusal is in the log then
+   */
+  async finish(
+    params: Params<'unlock.finish'>,
+    peer: Peer,
+    gone: AbortSignal,
+  ): Promise<Result<'unlock.finish'>> {
+    const { keeper } = this.#parts;
     const { pin, useLastTry, ...lease } = params;
     const request = { pin, useLastTry, owner: peer.uid, lease: this.#leaseOptions(lease) };
-    return this.#opened(peer, {}, () => this.#parts.keeper.call('unlock.finish', request, UNLOCK_MS));
+    cancelWhen(gone, keeper, pin.attempt);
+    return this.#opened(peer, {}, () => keeper.call('unlock.finish', request, UNLOCK_MS));
   }
 
   /**

@@ -7,54 +7,22 @@ import { CHECKPOINT_TYPE, type Checkpoint } from '../audit/record.js';
 import type { KeyAlgorithm } from '../crypto/algorithms.js';
 import { digestBytes, digestForKey } from '../crypto/verify.js';
 import { decodePae } from '../encoding/dsse-pae.js';
-import { AgentError, asAgentError } from '../errors/agent-error.js';
+import { AgentError } from '../errors/agent-error.js';
 import { prefixMatches } from '../formats/prefixes.js';
 import { ANCHOR_TYPE, RECORDS_TYPE } from '../keys/keyring.js';
-import type { TokenHome } from '../keys/key-record.js';
 import { maySignBlind, roleAllows } from '../keys/roles.js';
-import { LIMITS } from '../protocol/limits.js';
 import type { KeyShelf, ShelfKey } from './key-shelf.js';
 import type { Lease } from './lease.js';
 import type { OrderLedger } from './order-count.js';
-import { countedHash, isSignatureOf, tokenInput, type TokenTask } from './token-signing.js';
+import { refuse, TokenOrders, type Admission, type OrderOrigin } from './token-orders.js';
+import { countedHash } from './token-signing.js';
 import type { TokenUnit } from './token-unit.js';
-import {
-  decodeOrder,
-  encodeJsonFrame,
-  encodeSigned,
-  FrameType,
-  type KeeperEvent,
-  type Order,
-} from './wire.js';
+import { decodeOrder, encodeSigned, type KeeperEvent, type Order } from './wire.js';
 
 const SIGNATURE_BYTES = 64;
-/**
- * A driver that has not signed by then is ended, and its session with it: longer than any token waits for a touch. Not the caller's
- * own deadline: a client in a hurry must not cost everybody the unlocked token, nor a patient one their time. Milliseconds.
- */
-const DRIVER_DEADLINE_MS = LIMITS.defaultDeadlineMs;
 const CHECKPOINT_KIND = `dsse:${CHECKPOINT_TYPE}`;
 const RECORDS_KIND = `dsse:${RECORDS_TYPE}`;
 const ANCHOR_KIND = `dsse:${ANCHOR_TYPE}`;
-
-/** The front that gave an order: the only one that may have the answer. */
-export interface OrderOrigin {
-  /** False once its pipe has ended; another front may have taken its place. */
-  isOpen(): boolean;
-  send(frame: Buffer): void;
-}
-
-/** The lease that pays for an order; none for the agent's own documents, whose keys come from the anchor. */
-interface Admission {
-  readonly key: ShelfKey;
-  readonly lease: Lease | undefined;
-}
-
-interface TokenRun {
-  readonly unit: TokenUnit;
-  readonly home: TokenHome;
-  readonly from: OrderOrigin;
-}
 
 export interface OrderDeskOptions {
   readonly shelf: KeyShelf;
@@ -71,9 +39,24 @@ export interface OrderDeskOptions {
 
 export class OrderDesk {
   readonly #options: OrderDeskOptions;
+  readonly #onToken: TokenOrders;
 
   constructor(options: OrderDeskOptions) {
     this.#options = options;
+    this.#onToken = new TokenOrders({
+      checkAgain: (keyId, admission) => {
+        this.#checkAgain(keyId, admission);
+      },
+      settle: (lease) => {
+        this.#settle(lease);
+      },
+      release: ({ id, keyId }, hash, signature, from) => {
+        options.ledger.prepare(keyId);
+        options.ledger.advance(hash);
+        this.#release(id, hash, signature, from);
+      },
+      onEvent: options.onEvent,
+    });
   }
 
   /** @param frame an ORDER without its length; only valid during the call */
@@ -101,6 +84,7 @@ export class OrderDesk {
 
   /** Takes an order out of the queue of its token. */
   cancel(id: number, units: Iterable<TokenUnit>): boolean {
+    if (this.#onToken.leave(id)) return true;
     for (const unit of units) if (unit.queue.cancel(id)) return true;
     return false;
   }
@@ -182,52 +166,7 @@ export class OrderDesk {
     if (home === undefined || unit === undefined || !unit.loggedIn) throw new AgentError('key.locked');
     // The frame is overwritten when this turn ends.
     const kept: Order = { ...order, message: Buffer.from(order.message) };
-    unit.queue.add({
-      id: order.id,
-      deadlineMs: order.deadlineMs,
-      run: async () => {
-        try {
-          await this.#runOnToken(kept, admission, { unit, home: home.home, from });
-        } catch (error) {
-          refuse(order.id, error, from);
-        }
-        this.#settle(admission.lease);
-      },
-      onDropped: (error) => {
-        refuse(order.id, error, from);
-        this.#settle(admission.lease);
-      },
-      onWaiting: (ahead) => {
-        if (from.isOpen())
-          this.#options.onEvent({ event: 'waiting', order: order.id, token: unit.config.name, ahead });
-      },
-    });
-  }
-
-  async #runOnToken(
-    { id, keyId, kind, blind, message, scheme }: Order,
-    admission: Admission,
-    { unit, home, from }: TokenRun,
-  ): Promise<void> {
-    if (!from.isOpen()) return;
-    this.#checkAgain(keyId, admission);
-    const { verifier, record } = admission.key;
-    const task: TokenTask = { algorithm: record.algorithm, scheme, blind, message };
-    const { mechanism, data } = tokenInput(task);
-    const key = { ...home, algorithm: record.algorithm, mechanism };
-    const { raw } =
-      record.algorithm === 'ecdsa-p256'
-        ? await unit.call('signDigest', home, DRIVER_DEADLINE_MS, data)
-        : await unit.call('signData', key, DRIVER_DEADLINE_MS, data);
-    if (!isSignatureOf(task, verifier, raw))
-      throw new AgentError('token.bad-signature', { details: { token: unit.config.name, kind } });
-    this.#checkAgain(keyId, admission);
-    // Nobody is left who could log or release it, and the next front numbers its orders anew: it ends here, uncounted.
-    if (!from.isOpen()) return;
-    const hash = countedHash(task);
-    this.#options.ledger.prepare(keyId);
-    this.#options.ledger.advance(hash);
-    this.#release(id, hash, raw, from);
+    this.#onToken.add({ order: kept, admission, from }, { unit, home: home.home });
   }
 
   #release(id: number, messageHash: Buffer, signature: Buffer, from: OrderOrigin): void {
@@ -235,10 +174,6 @@ export class OrderDesk {
     ledger.remember(messageHash);
     from.send(encodeSigned(id, ledger.state, messageHash, signature));
   }
-}
-
-function refuse(id: number, error: unknown, from: OrderOrigin): void {
-  from.send(encodeJsonFrame(FrameType.refused, id, asAgentError(error).toData()));
 }
 
 /** A scheme is for RSA, and a digest is one that the key signs. */

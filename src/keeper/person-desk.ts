@@ -22,9 +22,11 @@ export class PersonDesk {
   readonly #parts: PersonParts;
   readonly #stored: StoredPins;
   readonly #asking: Asking;
+  readonly #unlocking: Unlocking;
 
   constructor(parts: PersonParts, unlocking: Unlocking) {
     this.#parts = parts;
+    this.#unlocking = unlocking;
     this.notes = new DesktopNotes(parts.config.notifications);
     this.waits = new TokenWaits(this.notes, parts.onAbsent);
     this.#stored = new StoredPins(parts, unlocking);
@@ -39,6 +41,7 @@ export class PersonDesk {
     'unlock.cancel': ({ attempt }) => {
       this.#asking.cancel(attempt);
       this.waits.cancel(attempt);
+      this.#unlocking.cancel(attempt);
       return {};
     },
     'pin.store': ({ pin, useLastTry }) => this.#stored.store(pin, useLastTry),

@@ -26,6 +26,9 @@ const PARTING_MS = { pkcs11: undefined, 'yubikey-piv': 1_000, 'yubikey-otp': 300
 /** A host that nobody logs in to ends after this time, milliseconds. */
 const IDLE_MS = 60_000;
 
+/** Nobody touched the card, or it was not reached at all: it is as it was before. */
+const HARMLESS: ReadonlySet<string> = new Set(['token.touch-timeout', 'token.busy']);
+
 type LoginParams = HostCalls['login']['params'];
 
 export interface TokenUnitEvents {
@@ -99,6 +102,11 @@ export class TokenUnit {
     };
   }
 
+  /** Whether using this key takes a finger, as far as the token says. */
+  wantsTouch(id: string): boolean {
+    return this.#touch.wants(id);
+  }
+
   /** Runs one piece of work with the token to itself, after what was asked before. */
   section<T>(work: () => Promise<T>): Promise<T> {
     const run = this.#section.then(work, work);
@@ -157,8 +165,7 @@ export class TokenUnit {
     } catch (error) {
       const cause = asAgentError(error);
       if (cause.code === 'token.pin-alert') this.#events.alerts?.raised(this.config.name, cause);
-      // Nobody touched the card: it is as it was before.
-      const isLost = USES_KEY.has(method) && cause.code !== 'token.touch-timeout';
+      const isLost = USES_KEY.has(method) && !HARMLESS.has(cause.code);
       if (isLost && this.#loggedIn && this.#link === link) {
         this.#reason = cause;
         this.#lose('token-lost');

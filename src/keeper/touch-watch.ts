@@ -25,6 +25,11 @@ export class TouchWatch {
     this.#onTouch = onTouch;
   }
 
+  /** Whether using the key of this id takes a finger, or may: not every card says so of every key. */
+  wants(id: string): boolean {
+    return this.#wanting.has(id);
+  }
+
   /** Waits for the answer to a call; learns from it, or tells that a finger is wanted. */
   async during<M extends HostMethod>(
     method: M,
@@ -50,8 +55,8 @@ export class TouchWatch {
   /** By the id that the token gives: a set-up asks for its keys by others. */
   #learn(result: object): void {
     if (!('id' in result) || typeof result.id !== 'string') return;
-    if ('touch' in result && result.touch === true) this.#wanting.add(result.id);
-    else this.#wanting.delete(result.id);
+    if ('touch' in result && result.touch === false) this.#wanting.delete(result.id);
+    else this.#wanting.add(result.id);
   }
 
   #start(): NodeJS.Timeout {

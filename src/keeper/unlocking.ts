@@ -47,6 +47,8 @@ interface Found {
 
 export class Unlocking {
   readonly #parts: UnlockParts;
+  /** Attempts that wait for their turn, or are in work. */
+  readonly #waiting = new Set<string>();
 
   constructor(parts: UnlockParts) {
     this.#parts = parts;
@@ -56,7 +58,22 @@ export class Unlocking {
   async unlockSealed(sealed: SealedPin, request: UnlockRequest): Promise<{ lease: Lease; loaded: number }> {
     const { token, pin } = this.#parts.pins.open(sealed);
     const unit = this.#parts.unitOf(token);
-    return unit.section(() => this.unlock(unit, pin, request)).finally(() => pin.fill(0));
+    this.#waiting.add(sealed.attempt);
+    const inTurn = (): Promise<{ lease: Lease; loaded: number }> => {
+      if (this.#waiting.has(sealed.attempt)) return this.unlock(unit, pin, request);
+      throw new AgentError('limits.cancelled', {
+        message: 'nobody waits for the unlock; the PIN was not sent',
+      });
+    };
+    return unit.section(inTurn).finally(() => {
+      this.#waiting.delete(sealed.attempt);
+      pin.fill(0);
+    });
+  }
+
+  /** Nobody waits for an unlock any more: its PIN is not sent when its turn has not come. */
+  cancel(attempt: string): void {
+    this.#waiting.delete(attempt);
   }
 
   /** With a PIN from a source that the configuration names. @param pin overwritten */

@@ -165,7 +165,11 @@ describe('signatures', () => {
       carol,
     ]);
     using session = CeremonySession.open(path, TODAY);
-    expect(codeOf(() => { session.requireReady(); })).toBe('ceremony.order');
+    expect(
+      codeOf(() => {
+        session.requireReady();
+      }),
+    ).toBe('ceremony.order');
   });
 });
 

@@ -17,8 +17,13 @@ import { encodeTextFrames } from './text-frames.js';
 /** Bytes of requests that may be in work for one connection before it is paused. */
 const MAX_WORK_BYTES = 1024 * 1024;
 const CLOSE_PROTOCOL = 1002;
-/** Methods that wait for a person: at a prompt, or to insert a token. */
-const TAKEN_BACK: ReadonlySet<MethodName> = new Set(['unlock.ask', 'unlock.begin']);
+/** Methods that wait for a person: at a prompt, to insert a token, or for the finger that somebody before them waits for. */
+const TAKEN_BACK: ReadonlySet<MethodName> = new Set([
+  'unlock.ask',
+  'unlock.begin',
+  'unlock.finish',
+  'keys.derive',
+]);
 
 interface InFlight {
   /** What can be given up before its end. */
@@ -200,7 +205,7 @@ export class ControlConnection {
   #answer(id: RequestId, method: AnsweredMethod, params: unknown, bytes: number): void {
     this.#begin(bytes);
     const gone = new AbortController();
-    // Only what waits for a person is taken back; whatever else has begun goes on to its end.
+    // What waits for a person is taken back; whatever has begun goes on to its end.
     const waiting: Pick<SignJob, 'abandon'> = {
       abandon: () => {
         gone.abort();
