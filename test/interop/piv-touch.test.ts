@@ -1,13 +1,12 @@
 /** Requests that wait for a finger on a YubiKey: they share touches where that is safe, can be taken back, and end. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AgentClient } from '../../src/client/client.js';
 import type { StatementToSign } from '../../src/client/signer.js';
-import { unlockToken } from '../../src/client/unlock.js';
+import { sealPin } from '../../src/client/unlock.js';
 import type { AgentEvent } from '../../src/protocol/events.js';
-import { asAgentError } from '../../src/errors/agent-error.js';
+import { AgentError, asAgentError } from '../../src/errors/agent-error.js';
 import { connectTo, isSignatureOf, outcomeOf, signOne } from '../support/agent-client.js';
-import { auditLines } from '../support/audit-acts.js';
+import { actsNamed, auditLines } from '../support/audit-acts.js';
 import { ROOT_KEY, rootStatement } from '../support/card-root.js';
 import { CARD_PIN, ownedCard, PivAgent } from '../support/piv-agent.js';
 import { YubiKeyDesk } from '../support/virtual-yubikey/virtual-yubikey.js';
@@ -15,8 +14,6 @@ import { YubiKeyDesk } from '../support/virtual-yubikey/virtual-yubikey.js';
 const TOGETHER = 6;
 /** As short as a card may be for the agent to take it for one that nobody touched, milliseconds. */
 const CARD_WAITS_MS = 10_500;
-/** For `unlock.begin`, and the sealed PIN after it, milliseconds. */
-const SEALING_MS = 500;
 
 let desk: YubiKeyDesk;
 let agent: PivAgent;
@@ -141,22 +138,20 @@ describe('a request that waits behind a touch', () => {
     const { touch } = desk.key;
     const leaving = await anotherClient();
     const before = desk.key.counters.pinAttempts;
+    const readPin = (): Promise<Buffer> => Promise.resolve(Buffer.from(CARD_PIN));
+    const { pin } = await sealPin(leaving, 'key', readPin);
     touch.never();
     const derived = client.call('keys.derive', { key: 'docker.io/acme/app#cosign' });
     await touch.wanted();
-    const readPin = (): Promise<Buffer> => Promise.resolve(Buffer.from(CARD_PIN));
-    const unlocking = unlockToken(leaving, { token: 'key', readPin, lease: {}, timeoutMs: 30_000 }).then(
-      () => 'unlocked',
-      (error: unknown) => asAgentError(error).code,
-    );
+    const unlocking = leaving.call('unlock.finish', { pin }).catch((error: unknown) => asAgentError(error));
     await leaving.call('status', {});
-    await delay(SEALING_MS);
     leaving.close();
-    expect(await unlocking).not.toBe('unlocked');
+    expect(await unlocking).toBeInstanceOf(AgentError);
     await client.call('status', {});
     touch.give();
     await derived;
     await client.call('tokens.list', {});
+    expect(actsNamed(agent.stateDir, 'unlock-refused').at(-1)).toMatchObject({ code: 'limits.cancelled' });
     expect(desk.key.counters.pinAttempts).toBe(before);
   });
 });
