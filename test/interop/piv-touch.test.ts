@@ -14,6 +14,7 @@ import { YubiKeyDesk } from '../support/virtual-yubikey/virtual-yubikey.js';
 const TOGETHER = 6;
 /** As short as a card may be for the agent to take it for one that nobody touched, milliseconds. */
 const CARD_WAITS_MS = 10_500;
+const NOTICED = { timeout: 10_000, interval: 20 };
 
 let desk: YubiKeyDesk;
 let agent: PivAgent;
@@ -54,6 +55,14 @@ async function sent(
   return { outcome };
 }
 
+/** Closes a connection, and waits until the keeper has taken back what it had asked for. */
+async function leave(leaving: AgentClient): Promise<void> {
+  leaving.close();
+  const cancelled = (): boolean => auditLines(agent.stateDir).some(({ code }) => code === 'limits.cancelled');
+  await expect.poll(cancelled, NOTICED).toBe(true);
+  await client.call('status', {});
+}
+
 describe('requests for the same bytes', () => {
   it('share one touch, and each is counted and logged for itself', async () => {
     const { touch } = desk.key;
@@ -88,7 +97,7 @@ describe('requests for the same bytes', () => {
     await touch.wanted();
     await sent(leaving, shared);
     const second = await sent(staying, shared);
-    leaving.close();
+    await leave(leaving);
     touch.give();
     expect(await first.outcome).toBe('signed');
     await touch.wanted();
@@ -111,7 +120,7 @@ describe('a request that waits behind a touch', () => {
     await touch.wanted();
     await sent(leaving, two);
     const last = await sent(staying, three);
-    leaving.close();
+    await leave(leaving);
     touch.give();
     expect(await first.outcome).toBe('signed');
     await touch.wanted();
