@@ -181,6 +181,20 @@ ${TOKEN.replace('"a"', '"b"')}pin = { credential = "touchstone-pin" }
       'token[0].serial',
     ],
     [
+      'relative roots',
+      `${HEAD}[[token]]\nname = "a"\nkind = "yubikey-piv"\nserial = 7\nattestation-roots = "x.pem"\n`,
+      'usage.path-relative',
+      7,
+      'token[0].attestation-roots',
+    ],
+    [
+      'roots of what is no card',
+      `${HEAD}${TOKEN}attestation-roots = "/x.pem"\n`,
+      'config.invalid',
+      7,
+      'token[0].attestation-roots',
+    ],
+    [
       'two slots of one key',
       `${HEAD}${SLOT}${SLOT.replace('"s"', '"t"').replace('slot = 2', 'slot = 1')}`,
       'config.invalid',
