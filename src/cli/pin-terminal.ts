@@ -9,10 +9,15 @@ const READ_BYTES = 64;
 
 /**
  * Shows the prompt and reads one line.
+ * @param option what could have given it instead
  * @throws AgentError usage.invalid without a terminal, usage.interrupted on ^C, limits.deadline
  */
-export async function readPinFromTerminal(prompt: string, timeoutMs: number): Promise<Buffer> {
-  const fd = openTerminal();
+export async function readPinFromTerminal(
+  prompt: string,
+  timeoutMs: number,
+  option: 'pin' | 'root-pin' | 'puk' = 'pin',
+): Promise<Buffer> {
+  const fd = openTerminal(option);
   try {
     return await readLine(fd, prompt, timeoutMs);
   } finally {
@@ -21,13 +26,13 @@ export async function readPinFromTerminal(prompt: string, timeoutMs: number): Pr
   }
 }
 
-function openTerminal(): number {
+function openTerminal(option: string): number {
   try {
     return openSync('/dev/tty', constants.O_RDWR | constants.O_NOCTTY);
   } catch (cause) {
     throw new AgentError('usage.invalid', {
-      message: 'asking for the PIN: there is no terminal',
-      hint: 'give the PIN with --pin-file FILE or --pin-fd NUMBER',
+      message: `asking for the ${option === 'puk' ? 'PUK' : 'PIN'}: there is no terminal`,
+      hint: `give it with --${option}-file FILE or --${option}-fd NUMBER`,
       cause,
     });
   }

@@ -20,9 +20,12 @@ const TRIES_WORDS: Readonly<Record<UnlockAttempt['triesLeft'], string>> = {
   locked: 'locked',
 };
 
+/** Names of options that give a secret, without `-file` and `-fd`. */
+type PinOption = 'pin' | 'root-pin' | 'puk';
+
 export interface PinOptions {
   /** What the options are called, for a command that needs two of them. */
-  readonly name?: 'pin' | 'root-pin' | 'puk' | undefined;
+  readonly name?: PinOption | undefined;
   /** It is being set now: a person types it twice. */
   readonly isNew?: boolean | undefined;
 }
@@ -48,10 +51,9 @@ export function pinSource(
     };
   };
   if (file === undefined && fd === undefined) {
-    const isPuk = name === 'puk';
     return {
       interactive: true,
-      read: guarded((attempt) => askPin(attempt, { isNew: isNew || !attempt.initialised, isPuk })),
+      read: guarded((attempt) => askPin(attempt, { isNew: isNew || !attempt.initialised, name })),
     };
   }
   const read: ReadPin = async () => {
@@ -90,15 +92,15 @@ function isPassphrase({ kind }: UnlockAttempt): boolean {
 /** A PIN that is being set, on a blank token or an OTP slot, is typed twice. */
 async function askPin(
   attempt: UnlockAttempt,
-  { isNew, isPuk }: { readonly isNew: boolean; readonly isPuk: boolean },
+  { isNew, name }: { readonly isNew: boolean; readonly name: PinOption },
 ): Promise<Buffer> {
   const { readPinFromTerminal } = await import('./pin-terminal.js');
   const what = describeAttempt(attempt);
-  const secret = isPuk ? 'PUK' : isPassphrase(attempt) ? 'passphrase' : 'PIN';
+  const secret = name === 'puk' ? 'PUK' : isPassphrase(attempt) ? 'passphrase' : 'PIN';
   const prompt = `${isNew ? `New ${secret}` : capital(secret)} for ${what}: `;
-  const pin = await readPinFromTerminal(prompt, timeLeftMs(attempt));
+  const pin = await readPinFromTerminal(prompt, timeLeftMs(attempt), name);
   if (!isNew) return pin;
-  const again = await readPinFromTerminal(`The same ${secret} again: `, timeLeftMs(attempt));
+  const again = await readPinFromTerminal(`The same ${secret} again: `, timeLeftMs(attempt), name);
   const same = pin.equals(again);
   again.fill(0);
   if (same) return pin;

@@ -7,6 +7,7 @@ import { secretBuffer } from '../../crypto/secret-bytes.js';
 import { AgentError } from '../../errors/agent-error.js';
 import { INS, SW_OK, transceive, type Exchange } from './apdu.js';
 import { parseTlv, requireTlv, tlv } from './ber-tlv.js';
+import { CARD_WAITED_MS } from './touch-outcome.js';
 
 const ALGORITHMS = [
   { number: 0x03, name: '3des', cipher: 'des-ede3-ecb', keyBytes: 24, blockBytes: 8 },
@@ -42,19 +43,23 @@ export function drawManagementKey({ keyBytes }: ManagementAlgorithm): Buffer {
   return randomFillSync(secretBuffer(keyBytes));
 }
 
-/** @throws AgentError `token.management-key` when it is not the key of the card, or the card cannot prove that it has it */
+/** @throws AgentError `token.management-key` when it is not the key of the card, or the card cannot prove that it has it; `token.touch-timeout` */
 export function proveManagementKey(
   exchange: Exchange,
   algorithm: ManagementAlgorithm,
   key: Uint8Array,
 ): void {
   const step = (...elements: readonly Uint8Array[]): ReadonlyMap<number, Buffer> => {
+    const startedAtMs = performance.now();
     const answer = transceive(exchange, {
       ins: INS.authenticate,
       p1: algorithm.number,
       p2: REFERENCE,
       data: tlv(TEMPLATE, ...elements),
     });
+    // Its owner may have given it a touch policy.
+    if (answer.statusWord !== SW_OK && performance.now() - startedAtMs >= CARD_WAITED_MS)
+      throw new AgentError('token.touch-timeout');
     if (answer.statusWord !== SW_OK) throw refused(answer.statusWord);
     return parseTlv(requireTlv(parseTlv(answer.data), TEMPLATE));
   };

@@ -2,7 +2,6 @@
  * Setting up a card: PIN, PUK and management key, keys and certificates. The card is held in one transaction from the PIN to the end,
  * so that no other program finds it open, and is reset then.
  */
-import { performance } from 'node:perf_hooks';
 import { spkiFromRaw } from '../../crypto/public-key.js';
 import { secretBuffer } from '../../crypto/secret-bytes.js';
 import { ecdsaRawFromDer } from '../../encoding/der.js';
