@@ -170,6 +170,7 @@ function checkOf(name: string): CheckName {
   if (name === PREVIOUS_FILE) return 'BASE-LATEST';
   if (name.startsWith('base/')) return 'BASE-HASH';
   if (name.startsWith('enrol-')) return 'KEY-POP';
+  if (name.startsWith('out/')) return 'OUTPUT-REPRODUCED';
   if (isSignatureFile(name)) return 'SIGNATURE-VALID';
   return isGrowing(name) ? 'TRANSCRIPT-CHAIN' : 'MANIFEST-HASH';
 }
@@ -195,5 +196,5 @@ function isGrowing(name: string): boolean {
 
 /** What comes to be in the room, after the manifest was made. */
 function isMadeInside(name: string): boolean {
-  return isSignatureFile(name) || isGrowing(name) || name.startsWith('out/') || name.startsWith('seal-');
+  return isSignatureFile(name) || isGrowing(name) || name.startsWith('out/');
 }

@@ -19,7 +19,11 @@ export interface PaperFolder {
 }
 
 /** The action of a first root with these holders. */
-export function initAction(holders: readonly SoftwareHolder[], threshold: number): CeremonyAction {
+export function initAction(
+  holders: readonly SoftwareHolder[],
+  threshold: number,
+  targets: readonly string[] = [onlineKey()],
+): CeremonyAction {
   return {
     type: 'init',
     enters: holders.map(({ keyId }) => keyId),
@@ -27,8 +31,8 @@ export function initAction(holders: readonly SoftwareHolder[], threshold: number
     online: (['targets', 'snapshot', 'timestamp'] as const).map((role) => ({
       document: null,
       role,
-      publicKeys: [onlineKey()],
-      threshold: 1,
+      publicKeys: role === 'targets' ? targets : [onlineKey()],
+      threshold: role === 'targets' ? targets.length : 1,
     })),
   };
 }

@@ -1,6 +1,7 @@
 /** Form: names, patterns, fields and sizes that every client reads the same way. */
 import { signedBytesOf } from '../../formats/notary1/writer.js';
 import type { TufDelegations } from '../../formats/tuf/document.js';
+import { lintTuf, type LintFinding } from '../../formats/tuf/linter.js';
 import type { DocumentFacts } from '../facts.js';
 import { repositoryOf } from '../payload.js';
 import { fail, pass, perDocument, type Check } from './check.js';
@@ -48,16 +49,20 @@ export const patternCharset: Check = perDocument(
   },
 );
 
-/** Fields as the format has them, and no others. */
+/** Fields as the format has them; what the base had already may stay. */
 export const fieldProfile: Check = perDocument(
   'FIELD-PROFILE',
   'its fields are those that every client reads',
-  ({ proposed }) => {
+  ({ base, proposed }) => {
     const { content, payload } = proposed;
-    if (content.format === 'tuf') return undefined;
-    return signedBytesOf(content.document).equals(payload)
-      ? undefined
-      : 'it holds a field that a notary-server would drop';
+    if (content.format === 'notary1') {
+      return signedBytesOf(content.document).equals(payload)
+        ? undefined
+        : 'it holds a field that a notary-server would drop';
+    }
+    const known = new Set(findingsOf(base.at(-1)?.document).map(textOf));
+    const found = findingsOf(proposed).find((one) => !known.has(textOf(one)));
+    return found === undefined ? undefined : `${found.rule}: ${found.where}: ${found.message}`;
   },
 );
 
@@ -74,6 +79,15 @@ export const sizeLimits: Check = (facts) =>
           `with signatures it can have ${most} bytes, clients read ${MAX_BYTES[order.role]}`,
         );
   });
+
+function findingsOf(document: DocumentFacts['proposed'] | undefined): readonly LintFinding[] {
+  if (document?.content.format !== 'tuf') return [];
+  return lintTuf({ signed: document.content.document, signatures: [] });
+}
+
+function textOf({ rule, where }: LintFinding): string {
+  return `${rule} ${where}`;
+}
 
 function consistsOf(text: string, allowed: ReadonlySet<string>): boolean {
   return Array.from(text).every((one) => allowed.has(one));
