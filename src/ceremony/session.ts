@@ -85,9 +85,9 @@ export class CeremonySession implements Disposable {
 
   /** @throws AgentError `ceremony.check` naming the first failed check, `ceremony.order` before `open` and `review` */
   requireReady(): void {
-    requireGood(this.judge());
     if (this.opened === undefined)
       throw outOfOrder('it was not opened here', `touchstone ceremony open ${this.folder.path}`);
+    requireGood(this.judge());
     if (!this.isConfirmed)
       throw outOfOrder(
         'nobody has confirmed what is signed',

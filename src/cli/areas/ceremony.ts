@@ -1,5 +1,6 @@
 /** Words of `ceremony`: root keys of several people, in a room without a network. */
 import type { ArgumentSpec, CommandSpec, OptionSpec } from '../command.js';
+import { PIN_OPTIONS } from './pin-options.js';
 
 const FOLDER: ArgumentSpec = { name: '<folder>', summary: 'folder of the ceremony' };
 const BY: OptionSpec = {
@@ -74,6 +75,28 @@ export const CEREMONY_COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('../commands/ceremony-new.js')).ceremonyNew,
   },
   {
+    path: ['ceremony', 'enrol'],
+    summary: "make a root key on a holder's token, and prove that they have it",
+    arguments: [{ name: '<name>', summary: 'who holds the token' }],
+    options: [
+      { flags: '--ceremony <id>', summary: 'name of the ceremony that the key is for', required: true },
+      { flags: '--token <name>', summary: 'token in touchstone.toml', required: true },
+      { flags: '--public-key <file>', summary: 'take this key, which is on the token already, PEM' },
+      { flags: '--algorithm <name>', summary: 'of a new key: ecdsa-p256 (default), ed25519 or rsa-3072' },
+      { flags: '--confirm <serial>', summary: 'serial number of a token that holds a root key already' },
+      {
+        flags: '--repository <name>',
+        summary: 'repository of a notary-server that the key gets a certificate for; may be repeated',
+        kind: 'list',
+      },
+      { flags: '--bag <text>', summary: 'number of the bag that the token goes back into' },
+      { flags: '-o, --output <file>', summary: 'enrol-NAME.json when left out' },
+      ...PIN_OPTIONS,
+    ],
+    examples: ['touchstone ceremony enrol dave --ceremony root-8 --token dave --bag 4712'],
+    load: async () => (await import('../commands/ceremony-enrol.js')).ceremonyEnrol,
+  },
+  {
     path: ['ceremony', 'open'],
     summary: 'check everything before a token is touched',
     arguments: [FOLDER],
@@ -104,6 +127,21 @@ export const CEREMONY_COMMANDS: readonly CommandSpec[] = [
     ],
     examples: ['touchstone ceremony review root-8', 'touchstone ceremony review root-8 --raw'],
     load: async () => (await import('../commands/ceremony-review.js')).ceremonyReview,
+  },
+  {
+    path: ['ceremony', 'sign'],
+    summary: 'sign with the tokens of the holders, one after the other',
+    arguments: [FOLDER],
+    options: [
+      {
+        flags: '--holder <name>',
+        summary: 'only the tokens of this holder; may be repeated; all who are expected when left out',
+        kind: 'list',
+      },
+      ...PIN_OPTIONS,
+    ],
+    examples: ['touchstone ceremony sign root-8', 'touchstone ceremony sign root-8 --holder alice'],
+    load: async () => (await import('../commands/ceremony-sign.js')).ceremonySign,
   },
   {
     path: ['ceremony', 'add'],

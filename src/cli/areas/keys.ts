@@ -120,7 +120,9 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
   {
     path: ['key', 'adopt'],
     summary: 'record a root key that is on a token already; it is found by its public key and takes no PIN',
-    arguments: [{ ...KEY_ARGUMENT, summary: 'REPOSITORY#root:INDEX, with an index from 1 on, or REPOSITORY#targets' }],
+    arguments: [
+      { ...KEY_ARGUMENT, summary: 'REPOSITORY#root:INDEX, with an index from 1 on, or REPOSITORY#targets' },
+    ],
     options: [
       { flags: '--token <name>', summary: 'token in touchstone.toml', required: true },
       { flags: '--public-key <file>', summary: 'its public key, PEM; - is standard input', required: true },

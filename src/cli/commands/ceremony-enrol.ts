@@ -1,5 +1,5 @@
 /** `touchstone ceremony enrol`: a key on a holder's token, and the proof that they have it. */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { judgeAttestation } from '../../ceremony/attestation.js';
 import { enrol } from '../../ceremony/enrolling.js';
 import { enrolmentFile } from '../../ceremony/file-names.js';
@@ -23,7 +23,10 @@ import { enterPin } from './unlock.js';
 const CERTIFICATE_DAYS = 3_650;
 
 /** Writes `enrol-NAME.json`. @throws AgentError `token.…`, `usage.invalid` */
-export async function ceremonyEnrol(context: CliContext, { args, options }: Invocation): Promise<CommandResult> {
+export async function ceremonyEnrol(
+  context: CliContext,
+  { args, options }: Invocation,
+): Promise<CommandResult> {
   const holder = args[0] ?? '';
   requireName(holder);
   const ceremony = options.requiredText('ceremony');
@@ -38,7 +41,12 @@ export async function ceremonyEnrol(context: CliContext, { args, options }: Invo
       () => source.interactive,
       () =>
         enrol(
-          { client, readPin: source.read, useLastTry: options.text('use-last-try'), trustDir: stateDir },
+          {
+            client,
+            readPin: source.read,
+            useLastTry: options.text('use-last-try'),
+            trustDir: join(stateDir, 'trust'),
+          },
           {
             ceremony,
             holder,

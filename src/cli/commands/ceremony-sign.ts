@@ -29,7 +29,10 @@ interface Room {
 }
 
 /** Signs with the tokens of everybody who is expected, or of those who are named. @throws AgentError `ceremony.…`, `token.…` */
-export async function ceremonySign(context: CliContext, { args, options }: Invocation): Promise<CommandResult> {
+export async function ceremonySign(
+  context: CliContext,
+  { args, options }: Invocation,
+): Promise<CommandResult> {
   using session = openCeremony(args[0]);
   session.requireReady();
   const { socket } = await placesOf(context);
@@ -100,7 +103,8 @@ async function lookFor({ client, session }: Room, { held }: TokenTurn): Promise<
 
 function announcement({ held, documents }: TokenTurn, { status }: HolderToken): string {
   const what = documents.map(({ order }) => `${order.id} v${order.version}`);
-  const shown = what.length > 3 ? `${what.slice(0, 3).join(', ')} and ${what.length - 3} more` : what.join(', ');
+  const shown =
+    what.length > 3 ? `${what.slice(0, 3).join(', ')} and ${what.length - 3} more` : what.join(', ');
   return `${possessive(held.holder)} token (${status.model?.trim() ?? held.model}, serial ${held.serial}) signs ${shown}`;
 }
 

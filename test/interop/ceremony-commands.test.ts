@@ -1,0 +1,101 @@
+/** A ceremony as people run it: enrolled, prepared, opened, reviewed, signed and closed by commands, with a SoftHSM token for each holder. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { readTufRoot } from '../../src/formats/tuf/reader.js';
+import { readTranscript } from '../../src/ceremony/transcript.js';
+import { publicKeyPem } from '../../src/crypto/public-key.js';
+import { CeremonyRoom } from '../support/ceremony-room.js';
+import type { CommandResult } from '../support/demo-agent.js';
+import { onlineKey } from '../support/software-holder.js';
+import { SoftHsmStore } from '../support/softhsm-store.js';
+import { TempFolder } from '../support/temp-folder.js';
+
+const HOLDERS = ['alice', 'bob', 'carol'] as const;
+const stores = new Map<string, SoftHsmStore>(HOLDERS.map((name) => [name, new SoftHsmStore(name)]));
+let temp: TempFolder;
+let room: CeremonyRoom;
+let folder: string;
+
+beforeAll(async () => {
+  temp = new TempFolder();
+  folder = temp.join('root-1');
+  room = await CeremonyRoom.open(stores);
+});
+afterAll(async () => {
+  await room[Symbol.asyncDispose]();
+  for (const store of stores.values()) store[Symbol.dispose]();
+  temp[Symbol.dispose]();
+});
+
+function ceremony(...argv: readonly string[]): Promise<CommandResult> {
+  return room.agent.touchstone(['ceremony', ...argv], { cwd: temp.path });
+}
+
+/** @returns what --json prints of a command that has to succeed */
+async function done(...argv: readonly string[]): Promise<Record<string, unknown>> {
+  const result = await ceremony(...argv, '--json');
+  expect(result).toMatchObject({ status: 0 });
+  return JSON.parse(result.stdout) as Record<string, unknown>;
+}
+
+async function refusedWith(...argv: readonly string[]): Promise<string> {
+  const { status, stdout } = await ceremony(...argv, '--json');
+  expect(status).not.toBe(0);
+  return (JSON.parse(stdout) as { readonly error: { readonly code: string } }).error.code;
+}
+
+it('enrols each holder at their token, and says that nobody vouches for it', async () => {
+  for (const name of HOLDERS) {
+    const { stdout } = await ceremony(
+      ...['enrol', name, '--ceremony', 'acme-root-1', '--token', name, '--pin-file', room.agent.pinFile],
+    );
+    expect(stdout).toMatch(new RegExp(`holder: +${name}`));
+    expect(stdout).toContain('not attested: SoftHSM v2');
+  }
+});
+
+it('prepares the first root', async () => {
+  writeFileSync(temp.join('online.pem'), publicKeyPem(Buffer.from(onlineKey(), 'base64')));
+  writeFileSync(temp.join('targets.pem'), publicKeyPem(Buffer.from(onlineKey(), 'base64')));
+  const enrolments = HOLDERS.flatMap((name) => ['--enrolment', `enrol-${name}.json`]);
+  const online = ['targets=targets.pem', 'snapshot=online.pem', 'timestamp=online.pem'];
+  await done(
+    ...['new', 'init', ...enrolments, '--threshold', '2', '--expires', '2027-06-01', '--name', 'acme'],
+    ...[...online.flatMap((one) => ['--online', one]), '--reason', 'first root', '--out', folder],
+  );
+});
+
+it('asks no token for anything before it was opened and reviewed', async () => {
+  const sign = ['sign', folder, '--holder', 'alice', '--pin-file', room.agent.pinFile];
+  expect(await refusedWith(...sign)).toBe('ceremony.order');
+  await done('open', folder, '--today', '2026-11-22', '--holder', 'alice', '--holder', 'carol');
+  expect(await refusedWith(...sign)).toBe('ceremony.order');
+  const { stdout } = await ceremony('review', folder, '--show');
+  const words = /request:\n(?:.*\n){2} +([a-z]+ [a-z]+)/i.exec(stdout)?.[1] ?? '';
+  expect(await refusedWith('review', folder, '--confirm', 'yes')).toBe('ceremony.confirmation');
+  await done('review', folder, '--confirm', `1 ${words}`);
+});
+
+it('signs with one token after the other, and shows the board', async () => {
+  const wrong = room.agent.writePin('wrong-pin', '999999');
+  expect(await refusedWith('sign', folder, '--holder', 'alice', '--pin-file', wrong)).toBe(
+    'token.pin-incorrect',
+  );
+  const first = await done('sign', folder, '--holder', 'alice', '--pin-file', room.agent.pinFile);
+  expect(first).toMatchObject({ complete: false });
+  const second = await ceremony('sign', folder, '--holder', 'carol', '--pin-file', room.agent.pinFile);
+  expect(second.stderr).toMatch(/Carol's token \(SoftHSM v2, serial [0-9a-f]+\) signs root v1/);
+  expect(second.stdout).toMatch(/1 signature made[\s\S]*root v1: complete/);
+  const again = await done('sign', folder, '--holder', 'carol', '--pin-file', room.agent.pinFile);
+  expect(again).toMatchObject({ made: [], complete: true });
+});
+
+it('closes, and what comes out verifies', async () => {
+  await done('close', folder);
+  await done('verify', folder);
+  const root = readTufRoot(readFileSync(`${folder}/out/1.root.json`));
+  expect(root.signatures).toHaveLength(2);
+  const events = readTranscript(readFileSync(`${folder}/transcript.jsonl`)).map(({ event }) => event);
+  const pins = events.flatMap((event) => (event.event === 'pin' ? [`${event.holder} ${event.result}`] : []));
+  expect(pins).toEqual(['alice refused', 'alice accepted', 'carol accepted']);
+});
