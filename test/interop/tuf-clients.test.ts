@@ -10,10 +10,10 @@ import { Updater } from 'tuf-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tufCanonical } from '../../src/formats/tuf/canonical.js';
 import { lintTuf } from '../../src/formats/tuf/linter.js';
-import { readTuf, readTufRoot, readTufTargets } from '../../src/formats/tuf/reader.js';
+import { readTuf, readTufRoot, readTufTargets, readTufTimestamp } from '../../src/formats/tuf/reader.js';
 import type { TufRoleKeys, TufRoot, TufTargets } from '../../src/formats/tuf/document.js';
 import { countSignatures } from '../../src/formats/tuf/verify.js';
-import { signedBytes } from '../../src/formats/tuf/writer.js';
+import { envelopeBytes, signedBytes } from '../../src/formats/tuf/writer.js';
 import { PROJECT_ROOT } from '../support/project-root.js';
 import { TempFolder } from '../support/temp-folder.js';
 import { TufRepository } from '../support/tuf-repository.js';
@@ -240,6 +240,35 @@ describe('OpenSSL and jq', () => {
       countSignatures({ signed, signatures }, signed.keys, signed.roles.root).good.length,
     );
     expect(verified).toBeGreaterThanOrEqual(signed.roles.root.threshold);
+  });
+});
+
+describe('touchstone tuf verify', () => {
+  function verify(...options: readonly string[]): { status: number | null; problems: readonly unknown[] } {
+    const program = path.join(PROJECT_ROOT, 'dist/bin/touchstone.js');
+    const root = repository.metadata('1.root.json');
+    const args = ['tuf', 'verify', repository.folder, '--root', root, '--json', ...options];
+    const { status, stdout } = spawnSync(process.execPath, [program, ...args], { timeout: 60_000 });
+    return { status, ...(JSON.parse(stdout.toString()) as { problems: readonly unknown[] }) };
+  }
+
+  it('takes it, and what only some clients read is a problem where the profile is asked for', () => {
+    expect(verify('--profile', 'portable')).toMatchObject({ status: 0, problems: [] });
+    const file = repository.metadata('timestamp.json');
+    const published = readFileSync(file);
+    const signed = { ...readTufTimestamp(published).signed, expires: '2041-01-02T03:04:05.000Z' };
+    writeFileSync(file, envelopeBytes(signed, [repository.online.signature(signed)]));
+    try {
+      expect(verify()).toMatchObject({ status: 0, problems: [] });
+      expect(verify('--profile', 'portable')).toMatchObject({
+        status: 6,
+        problems: [
+          { name: 'timestamp', problem: expect.stringMatching(/^expires-form: expires: /) as string },
+        ],
+      });
+    } finally {
+      writeFileSync(file, published);
+    }
   });
 });
 

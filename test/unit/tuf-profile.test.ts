@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { AgentError } from '../../src/errors/agent-error.js';
 import { LINT_RULES, lintTuf, requirePortable } from '../../src/formats/tuf/linter.js';
 import { readTuf, readTufRoot } from '../../src/formats/tuf/reader.js';
 import { countSignatures } from '../../src/formats/tuf/verify.js';
@@ -76,16 +77,24 @@ describe('the linter', () => {
     expect(rows.toSorted()).toEqual([...LINT_RULES, ...READER_RULES].toSorted());
   });
 
-  it('stops a writer at the first finding', () => {
-    const broken = thrownBy(() => {
-      requirePortable(readTuf(read('role-name-bad.json')));
-    });
-    expect(broken).toMatchObject({
+  it('stops a writer at what is new, and not at what was there before', () => {
+    const broken = readTuf(read('role-name-bad.json')).signed;
+    const act = (): void => {
+      requirePortable(broken);
+    };
+    expect(thrownBy(act)).toMatchObject({
       code: 'tuf.profile',
       details: { rule: 'role-name', where: 'delegation 10' },
     });
     expect(() => {
-      requirePortable(readTuf(read('root.json')));
+      requirePortable({ ...broken, version: 2 }, broken);
+    }).not.toThrow();
+    const worse = readTuf(read('role-name-bad-2.json')).signed;
+    expect(() => {
+      requirePortable(worse, broken);
+    }).toThrow(AgentError);
+    expect(() => {
+      requirePortable(ROOT);
     }).not.toThrow();
   });
 });

@@ -1,5 +1,6 @@
 /** `touchstone tuf verify FOLDER`: what a client would say. Needs no agent. */
 import { resolve } from 'node:path';
+import { lintTuf } from '../../formats/tuf/linter.js';
 import { countSignatures } from '../../formats/tuf/verify.js';
 import { TufFolder } from '../../trust/tuf/folder.js';
 import { findTarget } from '../../trust/tuf/lookup.js';
@@ -16,12 +17,12 @@ const EXIT_VERIFICATION = 6;
 /** Exit status 6 when anything does not verify, has expired, or breaks the profile. */
 export async function tufVerify(context: CliContext, { options, args }: Invocation): Promise<CommandResult> {
   const [path = '', ...names] = args;
-  options.choice('profile', ['portable']);
+  const isPortableAsked = options.choice('profile', ['portable']) !== undefined;
   const folder = new TufFolder(resolve(path));
   const view = readView(folder, await requireTrustedRoot(context, options, folder), timeOption(options));
   const listed = names.length === 0 ? allTargets(view) : namedTargets(view, names);
   const targets = await checkTargetFiles(folder.targets, listed.found);
-  const report = reportOf(view, [...listed.problems, ...targets]);
+  const report = reportOf(view, [...listed.problems, ...targets, ...(isPortableAsked ? lint(view) : [])]);
   const json = { repository: folder.settings()?.repository ?? null, ...report, targets: listed.found };
   return {
     json,
@@ -73,6 +74,15 @@ function reportOf(view: TufView, targets: readonly TargetProblem[]): Report {
     ...targets,
   ];
   return { ok: problems.length === 0, roles, problems };
+}
+
+/** What only some clients read, by the rules of docs/spec/tuf-profile.md. */
+function lint({ files }: TufView): readonly TargetProblem[] {
+  return files.flatMap(({ role, file, members }) =>
+    lintTuf(file.envelope, { bytes: file.bytes.length, signers: members.keys }).map(
+      ({ rule, where, message }) => ({ name: role, problem: `${rule}: ${where}: ${message}` }),
+    ),
+  );
 }
 
 function allTargets({ files }: TufView): {

@@ -4,7 +4,7 @@
  */
 import { printable } from '../../encoding/utf8.js';
 import { AgentError } from '../../errors/agent-error.js';
-import type { TufEnvelope } from './document.js';
+import type { TufDocument, TufEnvelope } from './document.js';
 import type { TufKey } from './key.js';
 import {
   customObject,
@@ -93,13 +93,21 @@ export function lintTuf(envelope: TufEnvelope, options: LintOptions = {}): reado
   );
 }
 
-/** For writers: nothing is signed that is not portable. @throws AgentError `tuf.profile` naming the first finding, `tuf.document` */
-export function requirePortable(envelope: TufEnvelope, options: LintOptions = {}): void {
-  const [first, ...more] = lintTuf(envelope, options);
+/**
+ * For writers: a version may keep what others put into the one before it, and adds nothing that is not portable.
+ * @throws AgentError `tuf.profile` naming the first finding, `tuf.document`
+ */
+export function requirePortable(signed: TufDocument, before?: TufDocument): void {
+  const known = new Set(before === undefined ? [] : lintTuf({ signed: before, signatures: [] }).map(nameOf));
+  const [first, ...more] = lintTuf({ signed, signatures: [] }).filter((one) => !known.has(nameOf(one)));
   if (first === undefined) return;
   const others = more.length === 0 ? '' : `, and ${more.length} more`;
   throw new AgentError('tuf.profile', {
-    message: `checking ${envelope.signed.type} by ${first.rule}: ${first.where}: ${first.message}${others}`,
+    message: `checking ${signed.type} by ${first.rule}: ${first.where}: ${first.message}${others}`,
     details: { rule: first.rule, where: first.where },
   });
+}
+
+function nameOf({ rule, where }: LintFinding): string {
+  return `${rule} ${where}`;
 }

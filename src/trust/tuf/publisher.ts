@@ -4,6 +4,7 @@
  */
 import { AgentError } from '../../errors/agent-error.js';
 import type { TufRoot, TufTargets } from '../../formats/tuf/document.js';
+import { requirePortable } from '../../formats/tuf/linter.js';
 import { CLIENT_LIMITS, TIMESTAMP_FILE, versionedFile, type TufFolder } from './folder.js';
 import { requireNoStepBack } from './guard-check.js';
 import { ListMaker, type ListsWanted } from './lists.js';
@@ -209,6 +210,7 @@ export class TufPublisher {
     const before = this.#state?.root.document;
     const version = (before?.version ?? 0) + 1;
     const document = renewed(root, version, expiryOf('root', this.#parts.days, this.#nowMs));
+    requirePortable(document, before);
     return {
       role: 'root',
       keyRole: 'root',
@@ -222,7 +224,9 @@ export class TufPublisher {
     const known = this.#state?.roles.get(role);
     if (known === undefined)
       throw new AgentError('tuf.role', { message: `there is no role ${role} in this repository` });
-    return this.#nextOf(known, document);
+    const next = this.#nextOf(known, document);
+    requirePortable(next.document, known.newest?.document);
+    return next;
   }
 
   /** The content that a role had under other keys, or none: for a role that is new, or has new keys. */
