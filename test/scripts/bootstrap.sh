@@ -146,6 +146,8 @@ missing_packages() {
         'certutil libnss3-tools' 'git git' 'jq jq' '/usr/sbin/sshd openssh-server'
         '/usr/sbin/pcscd pcscd' 'yubico-piv-tool yubico-piv-tool'
         'pinentry-tty pinentry-tty' 'pinentry-curses pinentry-curses'
+        'pinentry-gtk-2 pinentry-gtk2' 'pinentry-gnome3 pinentry-gnome3' '/usr/libexec/gcr-prompter gcr'
+        'Xvfb xvfb' 'xdotool xdotool'
         'dbus-run-session dbus' 'gnome-keyring-daemon gnome-keyring' 'gdbus libglib2.0-bin'
         'docker-registry docker-registry' 'notary notary' 'skopeo skopeo' '/usr/sbin/dockerd docker.io'
         'keytool openjdk-17-jre-headless' 'jarsigner openjdk-17-jdk-headless'

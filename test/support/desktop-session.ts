@@ -1,4 +1,4 @@
-/** A desktop session of one test: a real session bus under dbus-run-session, and on it what the test asks for. Nothing is activated by name. */
+/** A desktop session of one test: a real session bus under dbus-run-session, and on it what the test asks for. Of the system's services none is activated. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { BackgroundProgram } from './background-program.js';
 import { runProgram } from './demo-agent.js';
@@ -25,13 +25,26 @@ export class DesktopSession implements AsyncDisposable {
     this.environment = environment;
   }
 
-  /** @param on a shell line that starts what shall be there, and returns when it is; `keyring` is the real gnome-keyring */
+  /**
+   * @param on a shell line that starts what shall be there, and returns when it is; `keyring` is the real gnome-keyring; `services` are
+   *   started by the bus when somebody calls their name, on `display`
+   */
   static async start(
-    on: { readonly keyring?: boolean; readonly line?: string } = {},
+    on: {
+      readonly keyring?: boolean;
+      readonly line?: string;
+      readonly display?: string;
+      readonly services?: Readonly<Record<string, string>>;
+    } = {},
   ): Promise<DesktopSession> {
     const folder = new TempFolder();
-    for (const name of ['data', 'run']) mkdirSync(folder.join(name), { mode: 0o700 });
-    writeFileSync(folder.join('bus.conf'), busConfig(folder.join('bus')));
+    for (const name of ['data', 'run', 'services']) mkdirSync(folder.join(name), { mode: 0o700 });
+    writeFileSync(folder.join('bus.conf'), busConfig(folder.join('bus'), folder.join('services')));
+    for (const [name, program] of Object.entries(on.services ?? {}))
+      writeFileSync(
+        folder.join('services', `${name}.service`),
+        `[D-BUS Service]\nName=${name}\nExec=${program}\n`,
+      );
     const environment = {
       DBUS_SESSION_BUS_ADDRESS: `unix:path=${folder.join('bus')}`,
       HOME: folder.path,
@@ -47,7 +60,7 @@ export class DesktopSession implements AsyncDisposable {
     const bus = await BackgroundProgram.start({
       program: 'dbus-run-session',
       argv: [`--config-file=${folder.join('bus.conf')}`, '--', 'sh', '-c', lines.join('\n')],
-      environment: { PATH: process.env['PATH'], ...environment, DISPLAY: undefined },
+      environment: { PATH: process.env['PATH'], ...environment, DISPLAY: on.display },
       isReady: (output) => output.includes('session-ready'),
     });
     return new DesktopSession(folder, bus, environment);
@@ -89,13 +102,14 @@ export class DesktopSession implements AsyncDisposable {
   }
 }
 
-function busConfig(path: string): string {
+function busConfig(path: string, services: string): string {
   return `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
   <type>session</type>
   <listen>unix:path=${path}</listen>
   <auth>EXTERNAL</auth>
+  <servicedir>${services}</servicedir>
   <policy context="default">
     <allow send_destination="*" eavesdrop="true"/>
     <allow eavesdrop="true"/>
