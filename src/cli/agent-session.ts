@@ -31,12 +31,15 @@ export async function withAgent<T>(
   const places = await placesOf(context);
   const name = `touchstone-cli/${packageVersion()}`;
   using client = await connectAgent({ ...connectOptions(context, places), name });
+  // A prompt puts its terminal in order before the shell is back.
+  const stopHearing = context.onInterrupt(() => client.cancelPending());
   const stop = options.noteWaits ? noteWaits(context, client) : undefined;
   try {
     return await use(client);
   } finally {
     // What ends with the command is no news for who runs it.
     stop?.();
+    stopHearing();
   }
 }
 

@@ -29,6 +29,11 @@ export interface CliContext {
   readonly print: (line: string) => boolean;
   /** One line of words on standard error; silent with --quiet. */
   readonly note: (line: string) => void;
+  /**
+   * What ^C does instead of ending the program at once; false when nothing is to be waited for. It ends shortly after in any case, and at
+   * the second one. @returns ends the arrangement
+   */
+  readonly onInterrupt: (giveUp: () => boolean) => () => void;
   /** One line of words on standard error that also --quiet lets through. */
   readonly warn: (line: string) => void;
 }

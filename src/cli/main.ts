@@ -10,6 +10,8 @@ import { isCommanderError, usageError } from './usage-error.js';
 
 const STDOUT = 1;
 const STDERR = 2;
+/** Time for the agent to take back what a command waited for, milliseconds. */
+const GIVING_UP_MS = 2_000;
 
 /**
  * Runs one command line.
@@ -85,7 +87,21 @@ function makeContext(flags: GlobalFlags, program: string): CliContext {
     print: (line) => writeAll(STDOUT, `${line}\n`),
     note: flags.quiet ? () => undefined : say,
     warn: say,
+    onInterrupt,
   };
+}
+
+function onInterrupt(giveUp: () => boolean): () => void {
+  const hear = (): void => {
+    const end = (): void => {
+      // As the signal itself would have: whoever waits for this program sees it.
+      process.kill(process.pid, 'SIGINT');
+    };
+    if (giveUp()) setTimeout(end, GIVING_UP_MS).unref();
+    else end();
+  };
+  process.once('SIGINT', hear);
+  return () => process.off('SIGINT', hear);
 }
 
 function printResult(result: CommandResult, flags: GlobalFlags): void {

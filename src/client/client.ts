@@ -107,6 +107,12 @@ export class AgentClient implements Disposable {
     };
   }
 
+  /** Gives up every call that waits; the agent answers each, and takes back what waits for a person. @returns whether there was one */
+  cancelPending(): boolean {
+    for (const id of this.#pending.keys()) this.#websocket.send(cancelText(++this.#lastId, id));
+    return this.#pending.size > 0;
+  }
+
   /** Ends the connection at once; calls that still wait fail with agent.unreachable. */
   close(): void {
     this.#end(new AgentError('agent.unreachable', { message: 'the connection was closed by this program' }));

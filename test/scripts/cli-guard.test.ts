@@ -133,6 +133,7 @@ describe('touchstone guard', () => {
         print: () => true,
         note: () => undefined,
         warn: (text) => said.push(text),
+        onInterrupt: () => () => undefined,
       };
       const options = new OptionValues({ version: String(version) });
       return guardAbandon(check)(context, { args: [KEY], options });

@@ -6,6 +6,7 @@ export interface WrittenLine {
   readonly type: string;
   readonly act?: string;
   readonly code?: string;
+  readonly key?: string;
   readonly order?: number;
   readonly facts?: Readonly<Record<string, string | number>>;
 }

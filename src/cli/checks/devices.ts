@@ -36,7 +36,7 @@ export async function checkDevices(config: Config): Promise<readonly Check[]> {
 }
 
 /** Whether pcscd takes a connection. @param socket its path */
-export async function checkPcscd(socket: string): Promise<Check> {
+async function checkPcscd(socket: string): Promise<Check> {
   const name = 'smart card service';
   const code = await connectionError(socket);
   if (code === undefined) return ok(name, `pcscd answers on ${socket}`);

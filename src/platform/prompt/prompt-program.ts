@@ -1,4 +1,5 @@
 /** A program that asks a person for a secret: started without our descriptors or environment, ended by a deadline or on demand. */
+import { once } from 'node:events';
 import { statSync, type Stats } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { AgentError } from '../../errors/agent-error.js';
@@ -92,7 +93,7 @@ export async function withPromptProgram<T>(
     });
   } finally {
     clearTimeout(timer);
-    endProgram(running);
+    await endProgram(running);
   }
 }
 
@@ -100,15 +101,15 @@ function ignore(): void {
   // Until the talk has begun.
 }
 
-function endProgram({ child, stdin, deafen }: HeardProgram): void {
+/** Resolves when it is gone: a terminal is in order then. */
+async function endProgram({ child, stdin, deafen }: HeardProgram): Promise<void> {
   stdin.destroy();
   deafen();
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   child.kill('SIGTERM');
   const timer = setTimeout(() => child.kill('SIGKILL'), TERM_MS);
-  child.once('exit', () => {
-    clearTimeout(timer);
-  });
+  await once(child, 'exit', { signal: AbortSignal.timeout(2 * TERM_MS) }).catch(() => undefined);
+  clearTimeout(timer);
 }
 
 /** It gets to see the PIN, so nobody but root and us may be able to change it. */
