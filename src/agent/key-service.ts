@@ -80,6 +80,7 @@ export class KeyService {
         token: lease.token,
         root: root.keyId,
         backend: derivation.backend,
+        ...(root.card === undefined ? {} : { card: root.card.serial, vendor: root.card.root ?? 'unchecked' }),
       });
       const loaded = await this.#parts.loaded();
       return {

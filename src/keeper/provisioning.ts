@@ -76,11 +76,7 @@ export class Provisioning {
     const { pins, unitOf } = this.#parts;
     const opened = pins.open(params.pin);
     const derivation: Entered = { unit: unitOf(opened.token), pin: opened.pin };
-    if (params.rootPin === undefined) {
-      const puk = params.puk === undefined ? undefined : pins.open(params.puk).pin;
-      const single = { ...derivation, puk };
-      return this.#alone(derivation, () => this.#setup(single, single, params)).finally(() => puk?.fill(0));
-    }
+    if (params.rootPin === undefined) return this.#alone(derivation, () => this.#single(derivation, params));
     try {
       const openedRoot = pins.open(params.rootPin);
       const root: Entered = { unit: unitOf(openedRoot.token), pin: openedRoot.pin };
@@ -91,6 +87,12 @@ export class Provisioning {
     } finally {
       derivation.pin.fill(0);
     }
+  }
+
+  async #single(token: Entered, params: SetupParams): Promise<SetupResult> {
+    const puk = params.puk === undefined ? undefined : this.#parts.pins.open(params.puk).pin;
+    const both = { ...token, puk };
+    return this.#setup(both, both, params).finally(() => puk?.fill(0));
   }
 
   /** Has the token to itself; the PIN is overwritten afterwards. */

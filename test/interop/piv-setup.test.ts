@@ -150,6 +150,7 @@ describe.each(['5.4.3', '5.7.1'] as const)('a YubiKey %s from the factory', (fir
 
     await agent.must(['key', 'derive', LEAF]);
     await agent.must(['audit', 'verify']);
+    expect(await agent.must(['audit', 'show', '--json'])).toContain(`"card": "${SERIAL}"`);
     await agent.must(['agent', 'stop']);
     await agent.start();
     expect((await agent.unlockCard()).status).toBe(0);
