@@ -1,8 +1,9 @@
 /** What a YubiKey's attestation of a key says: a certificate over its public half, with extensions of the vendor. */
 import { X509Certificate } from 'node:crypto';
-import { contextTag, DerReader, derOid, TAG } from '../encoding/asn1.js';
+import { DerReader, derOid, TAG } from '../encoding/asn1.js';
 import { AgentError } from '../errors/agent-error.js';
 import { policiesOf, type SlotPolicies } from './piv-policies.js';
+import { certificateExtensions } from './x509-extensions.js';
 
 const VENDOR = '1.3.6.1.4.1.41482.3';
 const EXTENSIONS = {
@@ -27,7 +28,7 @@ export interface Attested {
 /** @param certificate DER @throws AgentError `token.device` */
 export function parseAttestation(certificate: Buffer): Attested {
   const { subject, publicKey } = readCertificate(certificate);
-  const extensions = extensionsOf(certificate);
+  const extensions = certificateExtensions(certificate, 'certificate of the card', 'token.device');
   const policies = extensions.find(({ oid }) => oid.equals(EXTENSIONS.policies))?.value;
   const serial = extensions.find(({ oid }) => oid.equals(EXTENSIONS.serial))?.value;
   const firmware = extensions.find(({ oid }) => oid.equals(EXTENSIONS.firmware))?.value;
@@ -63,21 +64,4 @@ function serialOf(value: Buffer): string {
   return digits.length > MAX_SERIAL_BYTES || digits.length === 0
     ? ''
     : String(digits.readUIntBE(0, digits.length));
-}
-
-function extensionsOf(certificate: Buffer): readonly { readonly oid: Buffer; readonly value: Buffer }[] {
-  const body = new DerReader(certificate, 'certificate of the card', 'token.device')
-    .inside(TAG.sequence)
-    .inside(TAG.sequence);
-  while (body.peek() !== undefined && body.peek() !== contextTag(3)) body.element(body.peek() ?? 0);
-  if (body.isAtEnd) return [];
-  const list = body.inside(contextTag(3)).inside(TAG.sequence);
-  const found: { readonly oid: Buffer; readonly value: Buffer }[] = [];
-  while (!list.isAtEnd) {
-    const extension = list.inside(TAG.sequence);
-    const oid = extension.element(TAG.oid);
-    if (extension.peek() === TAG.boolean) extension.content(TAG.boolean);
-    found.push({ oid, value: extension.content(TAG.octetString) });
-  }
-  return found;
 }

@@ -4,15 +4,13 @@ import { createHash } from 'node:crypto';
 import { decodeBase64 } from '../encoding/base64.js';
 import { splitCertificates } from '../formats/notary1/certificate-chain.js';
 import type { NotaryKey } from '../formats/notary1/key.js';
+import { isIssuedBy } from './issuing.js';
 
 export type Pin =
   /** TUF ids of root keys, certificate and all. */
   | { readonly repository: string; readonly certificates: readonly string[] }
   /** Authorities. */
   | { readonly repository: string; readonly authorities: readonly X509Certificate[] };
-
-/** Longer chains are nobody's. */
-const MAX_CHAIN = 8;
 
 export class PinSet {
   readonly #pins: readonly Pin[];
@@ -71,29 +69,5 @@ function rank(pin: Pin): number {
 function isIssued(key: NotaryKey, authorities: readonly X509Certificate[], nowMs: number): boolean {
   const pem = decodeBase64(key.public, 'reading a root key', 'notary.document').toString('utf8');
   const [leaf, ...between] = splitCertificates(pem);
-  return leaf !== undefined && leadsTo(leaf, between, authorities, nowMs, MAX_CHAIN);
-}
-
-function leadsTo(
-  certificate: X509Certificate,
-  between: readonly X509Certificate[],
-  authorities: readonly X509Certificate[],
-  nowMs: number,
-  depth: number,
-): boolean {
-  if (depth === 0) return false;
-  if (authorities.some((issuer) => issued(certificate, issuer, nowMs))) return true;
-  return between.some(
-    (issuer) => issued(certificate, issuer, nowMs) && leadsTo(issuer, between, authorities, nowMs, depth - 1),
-  );
-}
-
-function issued(certificate: X509Certificate, issuer: X509Certificate, nowMs: number): boolean {
-  return (
-    issuer.ca &&
-    Date.parse(issuer.validFrom) <= nowMs &&
-    nowMs < Date.parse(issuer.validTo) &&
-    certificate.checkIssued(issuer) &&
-    certificate.verify(issuer.publicKey)
-  );
+  return leaf !== undefined && isIssuedBy(leaf, between, authorities, nowMs);
 }

@@ -88,6 +88,14 @@ export class SoftwareSigner {
     });
   }
 
+  /** The same key in certificates that somebody else made, PEM. */
+  wrapped(pem: string): SoftwareSigner {
+    return new SoftwareSigner(notaryKeyFromCertificates(pem), {
+      privateKey: this.#private,
+      publicKey: this.#public,
+    });
+  }
+
   get #private(): KeyObject {
     if (this.#secret === undefined) throw new Error('this key is somebody else’s');
     return this.#secret;

@@ -107,18 +107,21 @@ describe('pins', () => {
     const caPem = ca.certificate('acme ca', { profile: 'authority' });
     const pins = pinned({ repository: 'registry.example/*', authorities: [new X509Certificate(caPem)] });
 
-    it('take what it issued, directly or over another one', async () => {
+    it('take what it issued', async () => {
       const direct = root(NAME, { issuer: ca, issuerName: 'acme ca' });
       await read(new MadeRepository(NAME, [direct]), { pins });
+    });
+
+    it('refuse what stands lower than its path length allows', async () => {
       const middle = SoftwareSigner.make();
       const chain = middle.certificate('middle', { profile: 'authority', issuer: ca, issuerName: 'acme ca' });
       const below = root(NAME, { issuer: middle, issuerName: 'middle', chain });
-      await read(new MadeRepository(NAME, [below]), { pins });
+      expect(await refusal(new MadeRepository(NAME, [below]), { pins })).toBe('notary.pin');
     });
 
-    it('take a certificate for code signing, as the notary client makes them', async () => {
+    it('refuse a certificate for code signing, as the notary client makes and refuses them', async () => {
       const leaf = root(NAME, { issuer: ca, issuerName: 'acme ca', profile: 'leaf' });
-      await read(new MadeRepository(NAME, [leaf]), { pins });
+      expect(await refusal(new MadeRepository(NAME, [leaf]), { pins })).toBe('notary.pin');
     });
 
     it.each<readonly [string, CertificateOptions]>([
