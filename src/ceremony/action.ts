@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { algorithmField, sha256Field, spkiField, timeField } from './fields.js';
 
 export const ONLINE_ROLES = ['targets', 'snapshot', 'timestamp'] as const;
-export type OnlineRole = (typeof ONLINE_ROLES)[number];
 
 const threshold = z.int().min(1).max(64);
 const keyIds = z.array(sha256Field).max(64).readonly();
@@ -34,12 +33,13 @@ const delegation = z
 const certificateOrder = z
   .strictObject({
     repository: z.string().min(1).max(255),
-    role: z.string().min(1).max(255),
+    role: z.string().min(1).max(64),
     publicKey: spkiField,
     keyId: sha256Field,
     algorithm: algorithmField,
     epoch: z.int().min(1).max(0xffff_ffff),
-    kinds: z.array(z.string().min(1).max(255)).min(1).max(32).readonly(),
+    /** Globs of what it may sign; none where certificates are taken back. */
+    kinds: z.array(z.string().min(1).max(255)).max(16).readonly(),
     notBefore: timeField,
     notAfter: timeField,
     /** SHA-256 of the certificate before this one; null for the first. */
@@ -93,12 +93,16 @@ export const actionSchema = z.discriminatedUnion('type', [
 ]);
 
 export type CeremonyAction = z.infer<typeof actionSchema>;
+/** Id of the document that a certificate is. */
+export function certificateId({ repository, role, epoch }: CertificateOrder): string {
+  return `${repository}#${role}@${epoch}`;
+}
+
 /** The online keys of one document. */
 export function onlineOf(orders: readonly RoleKeyOrder[], document: string): readonly RoleKeyOrder[] {
   return orders.filter((one) => one.document === null || one.document === document);
 }
 
-export type ActionType = CeremonyAction['type'];
 export type RoleKeyOrder = z.infer<typeof roleKeys>;
 export type DelegationOrder = z.infer<typeof delegation>;
 export type CertificateOrder = z.infer<typeof certificateOrder>;

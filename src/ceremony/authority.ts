@@ -4,7 +4,7 @@ import type { RootDocument } from '../formats/notary1/document.js';
 import { notarySpki, type NotaryKey } from '../formats/notary1/key.js';
 import type { TufRoot, TopRole } from '../formats/tuf/document.js';
 import { TOP_ROLES } from '../formats/tuf/document.js';
-import { spkiOf, type TufKey } from '../formats/tuf/key.js';
+import { spkiOf, tufKeyOf, type TufKey } from '../formats/tuf/key.js';
 import { AgentError } from '../errors/agent-error.js';
 import { sha256Hex } from './one-form.js';
 
@@ -48,6 +48,15 @@ export function tufAuthority({ keys, roles }: TufRoot): Authority {
   }));
 }
 
+/** Public keys as a role of their own: who certifies where no root names it. @param publicKeys base64 of DER SubjectPublicKeyInfo */
+export function authorityRole(publicKeys: readonly string[], threshold: number): AuthorityRole {
+  const keys = publicKeys.map((text) => {
+    const spki = Buffer.from(text, 'base64');
+    return tufAuthorityKey(sha256Hex(spki), tufKeyOf(spki));
+  });
+  return { keys, threshold };
+}
+
 /** Roles of a root of a notary-server. */
 export function notaryAuthority({ keys, roles }: RootDocument): Authority {
   return mapRoles((role) => ({
@@ -64,7 +73,7 @@ export function keyIdsOf({ keys }: AuthorityRole): readonly string[] {
   return [...new Set(keys.map(({ keyId }) => keyId))];
 }
 
-export function tufAuthorityKey(id: string, key: TufKey): AuthorityKey {
+function tufAuthorityKey(id: string, key: TufKey): AuthorityKey {
   const spki = readable(() => spkiOf(key));
   return { id, ...identified(id, spki), scheme: key.scheme, origin: { format: 'tuf', key } };
 }

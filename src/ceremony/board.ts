@@ -6,7 +6,7 @@ import type { SignatureFile } from './signature-file.js';
 
 /** One threshold that a document has to meet. */
 export interface Threshold {
-  /** Whose keys: the root of this version. */
+  /** Whose keys: the root of this version; 0 for all holders of the policy. */
   readonly by: number;
   /** Which of its roles. */
   readonly role: 'root' | 'targets';
@@ -37,7 +37,7 @@ export function boardOf(
   });
 }
 
-/** Whose signatures a document needs: of a root those of the one before and its own, of targets those that the root names. */
+/** Whose signatures a document needs: of a root those of the one before and its own, of anything else those that a root names. */
 export interface SigningAuthority {
   readonly by: number;
   readonly role: 'root' | 'targets';
@@ -45,12 +45,11 @@ export interface SigningAuthority {
 }
 
 /** In the order in which the board shows them. */
-export function authoritiesOf({
-  order,
-  base,
-  proposed,
-  authority,
-}: DocumentFacts): readonly SigningAuthority[] {
+export function authoritiesOf(document: DocumentFacts): readonly SigningAuthority[] {
+  const { order, base, proposed, authority, certifiers } = document;
+  if (certifiers !== undefined) {
+    return [{ by: authority?.document.version ?? 0, role: 'root', keys: certifiers }];
+  }
   if (order.role === 'targets') {
     const root = authority?.document;
     const keys = root?.authority?.targets;

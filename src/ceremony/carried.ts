@@ -4,7 +4,7 @@ import { AgentError } from '../errors/agent-error.js';
 import { isJsonObject } from '../formats/json-object.js';
 import { readEnvelope } from '../formats/notary1/reader.js';
 import { repositoryOfRoot } from '../formats/notary1/root-certificate.js';
-import type { CeremonyAction } from './action.js';
+import { certificateId, type CeremonyAction, type CertificateOrder } from './action.js';
 import type { PreparedDocument } from './preparing.js';
 
 interface CarriedFile {
@@ -29,6 +29,8 @@ export function documentsFor(
 ): readonly PreparedDocument[] {
   if (action.type === 'init') return firstDocuments(files, repositories);
   const carried = files.map(readCarried);
+  if ('certificates' in action && action.certificates.length > 0)
+    return certificateDocuments(action, carried);
   const isOfTargets = carried.some(({ role }) => role === 'targets') || isAboutTargets(action);
   const ids = new Set(carried.map(({ id }) => id));
   if (!isOfTargets) {
@@ -40,6 +42,15 @@ export function documentsFor(
   if (root === undefined) throw unfit('name the root that has the keys of the targets with --base');
   const base = versions(carried.filter(({ id }) => id === 'targets'));
   return [{ id: 'targets', format: 'tuf', role: 'targets', base, authority: root.bytes }];
+}
+
+function certificateDocuments(
+  { certificates }: { readonly certificates: readonly CertificateOrder[] },
+  files: readonly CarriedFile[],
+): readonly PreparedDocument[] {
+  const authority = newest(files.filter(({ id }) => id === 'root'))?.bytes ?? null;
+  const ids = [...new Set(certificates.map(certificateId))];
+  return ids.map((id) => ({ id, format: 'certificate', role: 'root', base: [], authority }));
 }
 
 /** Delegations stand in targets, everything else in roots. */

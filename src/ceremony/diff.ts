@@ -1,5 +1,6 @@
 /** What a new document changes, as a list that a person can read and a program can judge. */
 import { canonicalJson } from '../encoding/canonical-json.js';
+import type { KeyCertificate } from '../formats/key-certificate/document.js';
 import { isJsonObject, type JsonObject } from '../formats/json-object.js';
 import { TOP_ROLES, type TopRole } from '../formats/tuf/document.js';
 import { spkiOf } from '../formats/tuf/key.js';
@@ -26,6 +27,7 @@ export type Change =
       readonly paths: readonly string[];
     }
   | { readonly kind: 'undelegated'; readonly name: string }
+  | { readonly kind: 'certified'; readonly certificate: KeyCertificate }
   /** Something that no action changes. */
   | { readonly kind: 'field'; readonly field: string };
 
@@ -38,6 +40,9 @@ export function changesOf(base: OpenDocument | undefined, proposed: OpenDocument
       changes.push({ kind: 'expires', from: base.expires, to: proposed.expires });
     }
     changes.push(...fieldChanges(base.json, proposed.json));
+  }
+  if (proposed.content.format === 'certificate') {
+    return [{ kind: 'certified', certificate: proposed.content.document }];
   }
   if (proposed.authority !== undefined) changes.push(...keyChanges(base?.authority, proposed.authority));
   changes.push(...delegationChanges(delegationsOf(base), delegationsOf(proposed)));

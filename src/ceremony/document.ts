@@ -7,19 +7,25 @@ import type { RootDocument } from '../formats/notary1/document.js';
 import { readSignedBytes } from '../formats/notary1/reader.js';
 import { tufCanonical } from '../formats/tuf/canonical.js';
 import type { TufRoot, TufTargets } from '../formats/tuf/document.js';
+import {
+  KEY_CERTIFICATE_TYPE,
+  parseKeyCertificate,
+  type KeyCertificate,
+} from '../formats/key-certificate/document.js';
 import { readSigned } from '../formats/tuf/reader.js';
 import { notaryAuthority, tufAuthority, type Authority } from './authority.js';
 import { writeForm } from './one-form.js';
 import type { RequestDocument } from './request.js';
 
 /** DSSE payload type of everything that a rehearsal signs. */
-export const REHEARSAL_TYPE = 'application/vnd.touchstone.ceremony-rehearsal+json';
+const REHEARSAL_TYPE = 'application/vnd.touchstone.ceremony-rehearsal+json';
 /** In front of `_type`, so that no reader takes the document for a real one. */
-export const REHEARSAL_MARK = 'REHEARSAL-';
+const REHEARSAL_MARK = 'REHEARSAL-';
 
 export type DocumentContent =
   | { readonly format: 'tuf'; readonly document: TufRoot | TufTargets }
-  | { readonly format: 'notary1'; readonly document: RootDocument };
+  | { readonly format: 'notary1'; readonly document: RootDocument }
+  | { readonly format: 'certificate'; readonly document: KeyCertificate };
 
 export interface OpenDocument {
   readonly version: number;
@@ -46,7 +52,7 @@ export function openDocument(
 ): OpenDocument {
   const what = `reading ${role} metadata`;
   try {
-    return format === 'tuf' ? openTuf(json, role, what) : openNotary(json, what);
+    return openers[format](json, what, role);
   } catch (thrown) {
     const { message } = asAgentError(thrown);
     throw new AgentError('ceremony.document', { message, cause: thrown });
@@ -62,8 +68,14 @@ export function signingMessage(
     const body = writeForm({ ceremony, signed: markRehearsal(json) });
     return { kind: `dsse:${REHEARSAL_TYPE}`, bytes: pae(REHEARSAL_TYPE, body) };
   }
-  const { type } = content.document;
-  return { kind: content.format === 'tuf' ? `tuf.${type}` : `notary.${type}`, bytes: payload };
+  switch (content.format) {
+    case 'tuf':
+      return { kind: `tuf.${content.document.type}`, bytes: payload };
+    case 'notary1':
+      return { kind: `notary.${content.document.type}`, bytes: payload };
+    case 'certificate':
+      return { kind: `dsse:${KEY_CERTIFICATE_TYPE}`, bytes: pae(KEY_CERTIFICATE_TYPE, payload) };
+  }
 }
 
 /** The document with a type that nobody reads. */
@@ -83,7 +95,15 @@ export function unmarkRehearsal(json: JsonObject): JsonObject {
   });
 }
 
-function openTuf(json: JsonObject, role: RequestDocument['role'], what: string): OpenDocument {
+type Opener = (json: JsonObject, what: string, role: RequestDocument['role']) => OpenDocument;
+
+const openers: Readonly<Record<RequestDocument['format'], Opener>> = {
+  tuf: openTuf,
+  notary1: openNotary,
+  certificate: openCertificate,
+};
+
+function openTuf(json: JsonObject, what: string, role: RequestDocument['role']): OpenDocument {
   const payload = tufCanonical(json, what);
   const document = readSigned(payload);
   if (document.type === 'snapshot' || document.type === 'timestamp' || document.type !== role) {
@@ -106,4 +126,11 @@ function openNotary(json: JsonObject, what: string): OpenDocument {
     content: { format: 'notary1', document },
     authority: notaryAuthority(document),
   };
+}
+
+function openCertificate(json: JsonObject, what: string): OpenDocument {
+  const payload = Buffer.from(canonicalJson(json, what, 'ceremony.document'), 'utf8');
+  const document = parseKeyCertificate(payload);
+  const content = { format: 'certificate', document } as const;
+  return { version: 1, expires: document.notAfter, payload, json, content, authority: undefined };
 }

@@ -74,7 +74,7 @@ export function readEnrolment(bytes: Buffer, file: string): Loaded<Enrolment> {
 }
 
 /** Payload of the proof, in the one form. */
-export function possessionPayload({ ceremony, holder, keyId }: Possession): Buffer {
+function possessionPayload({ ceremony, holder, keyId }: Possession): Buffer {
   return writeForm({ format: 'touchstone-ceremony-possession', version: 1, ceremony, holder, keyId });
 }
 

@@ -1,4 +1,5 @@
 /** All that the checks look at: the files of a folder, read and opened. */
+import { authorityRole, type AuthorityRole } from './authority.js';
 import type { CeremonyPolicy } from './policy.js';
 import type { Enrolment } from './enrolment.js';
 import { HolderBook } from './holder-book.js';
@@ -16,6 +17,8 @@ export interface DocumentFacts {
   readonly proposed: OpenDocument;
   /** The root that names the keys of a targets document; undefined for a root. */
   readonly authority: SignedFile | undefined;
+  /** Who certifies keys, for a certificate: the root role, or all holders where no root was carried in. */
+  readonly certifiers: AuthorityRole | undefined;
 }
 
 export interface CeremonyFacts {
@@ -29,6 +32,14 @@ export interface CeremonyFacts {
   /** The date that a person typed, `YYYY-MM-DD`; undefined before anybody was asked. */
   readonly today: string | undefined;
   readonly holders: HolderBook;
+}
+
+/** Who certifies: the root role of a root, else every holder with the threshold that the policy asks for. */
+export function certifiersOf(policy: CeremonyPolicy, root: SignedFile | undefined): AuthorityRole {
+  const keys = policy.holders.flatMap(({ tokens }) => tokens.map(({ publicKey }) => publicKey));
+  const named = root?.document.authority?.root.keys.map(({ spki }) => spki.toString('base64'));
+  const threshold = root?.document.authority?.root.threshold ?? policy.threshold.min;
+  return authorityRole(named ?? keys, threshold);
 }
 
 /** The book of holders that policy and enrolments make. */

@@ -13,7 +13,7 @@ const REHEARSAL = 'REHEARSAL-';
 const KEY_ID_DIGITS = 8;
 const SLUG_CHARACTERS = 40;
 
-type Named = Pick<RequestDocument, 'id' | 'role'>;
+type Named = Pick<RequestDocument, 'id' | 'role'> & Partial<Pick<RequestDocument, 'format'>>;
 
 export function enrolmentFile(holder: string): string {
   return `enrol-${holder}.json`;
@@ -24,8 +24,9 @@ export function baseFile(document: Named, version: number): string {
   return `base/${folderOf(document)}${version}.${document.role}.json`;
 }
 
-/** `out/8.root.json`, likewise. */
+/** `out/8.root.json`, likewise; certificates have a name of their own. */
 export function outputFile(document: Named, version: number, rehearsal: boolean): string {
+  if (document.format === 'certificate') return `out/${mark(rehearsal)}${slug(document.id)}.certificate.json`;
   return `out/${folderOf(document)}${mark(rehearsal)}${version}.${document.role}.json`;
 }
 

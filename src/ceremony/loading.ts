@@ -4,7 +4,7 @@ import { asAgentError } from '../errors/agent-error.js';
 import { fail, pass, type CheckName, type CheckResult } from './checks/check.js';
 import { openDocument } from './document.js';
 import { readEnrolment, type Enrolment } from './enrolment.js';
-import { holdersOf, type CeremonyFacts, type DocumentFacts } from './facts.js';
+import { certifiersOf, holdersOf, type CeremonyFacts, type DocumentFacts } from './facts.js';
 import {
   baseFile,
   enrolmentFile,
@@ -18,7 +18,7 @@ import {
 import type { CeremonyFolder } from './folder.js';
 import type { Manifest } from './manifest.js';
 import { sha256Hex, type Loaded } from './one-form.js';
-import { readPolicy } from './policy.js';
+import { readPolicy, type CeremonyPolicy } from './policy.js';
 import { readRequest, type CeremonyRequest, type RequestDocument } from './request.js';
 import { readSignatureFile, type SignatureFile } from './signature-file.js';
 import { readSignedFile, type SignedFile } from './signed-file.js';
@@ -60,7 +60,9 @@ class FolderLoader {
     const policy = this.#try('POLICY-HASH', POLICY_FILE, readPolicy);
     if (request === undefined || policy === undefined) return undefined;
     const enrolments = request.value.enrolments.flatMap(({ holder }) => this.#enrolment(holder) ?? []);
-    const documents = request.value.documents.map((order) => this.#document(order, request.value));
+    const documents = request.value.documents.map((order) =>
+      this.#document(order, request.value, policy.value),
+    );
     if (!documents.every((one) => one !== undefined)) return undefined;
     const previous =
       this.#folder.read(PREVIOUS_FILE) === undefined
@@ -109,18 +111,25 @@ class FolderLoader {
     return this.#try('KEY-POP', file, (bytes) => readEnrolment(bytes, file));
   }
 
-  #document(order: RequestDocument, request: CeremonyRequest): DocumentFacts | undefined {
+  #document(
+    order: RequestDocument,
+    request: CeremonyRequest,
+    policy: CeremonyPolicy,
+  ): DocumentFacts | undefined {
     const where = { ceremony: request.id, rehearsal: request.rehearsal };
     const base = this.#bases(order, (bytes) => readSignedFile(bytes, order, where));
     const proposed = this.#attempt('REQUEST-HASH', REQUEST_FILE, () => openDocument(order.signed, order));
-    const root = { id: 'root', role: 'root', format: order.format } as const;
+    const root = { id: 'root', role: 'root', format: 'tuf' } as const;
     const authority =
       order.authority === null
         ? undefined
         : this.#try('BASE-HASH', baseFile(root, order.authority.version), (bytes) =>
             readSignedFile(bytes, root, where),
           );
-    return base === undefined || proposed === undefined ? undefined : { order, base, proposed, authority };
+    const certifiers = order.format === 'certificate' ? certifiersOf(policy, authority) : undefined;
+    return base === undefined || proposed === undefined
+      ? undefined
+      : { order, base, proposed, authority, certifiers };
   }
 
   /** The base and whatever versions before it were carried in. */

@@ -8,6 +8,7 @@ import type { CeremonyAction } from './action.js';
 import type { OpenDocument } from './document.js';
 import type { Enrolment } from './enrolment.js';
 import type { HolderBook } from './holder-book.js';
+import { certificateAfter } from './payload-certificate.js';
 import { notaryRootAfter } from './payload-notary.js';
 import { tufRootAfter } from './payload-tuf-root.js';
 import { tufTargetsAfter } from './payload-tuf-targets.js';
@@ -34,15 +35,16 @@ export function reproduce(
   input: PayloadInput,
 ): JsonObject {
   const earlier = input.base.at(-1);
+  if (format === 'certificate') return certificateAfter(input);
   if (format === 'notary1') return notaryRootAfter(repositoryOf(input.id), input);
   if (role === 'targets') return tufTargetsAfter(input);
   if (earlier !== undefined || input.action.type === 'init') return tufRootAfter(input);
   throw unfitting(`${input.action.type}: there is no root to begin with`);
 }
 
-/** `REPOSITORY` of the id `REPOSITORY#root`. */
+/** `REPOSITORY` of the ids `REPOSITORY#root` and `REPOSITORY#ROLE@EPOCH`. */
 export function repositoryOf(id: string): string {
-  return id.replace(/#root$/, '');
+  return id.replace(/#[^#]*$/, '');
 }
 
 /** The version after the newest of the base. */

@@ -11,7 +11,7 @@ import {
 } from './fields.js';
 import { readForm, type Loaded } from './one-form.js';
 
-export const SCHEMES = ['ecdsa-sha2-nistp256', 'ed25519', 'rsassa-pss-sha256'] as const;
+const SCHEMES = ['ecdsa-sha2-nistp256', 'ed25519', 'rsassa-pss-sha256'] as const;
 
 const days = z.int().min(1).max(36_500);
 

@@ -17,7 +17,7 @@ export interface PreparedDocument {
   readonly role: RequestDocument['role'];
   /** Files of earlier versions, oldest first; empty for the first version. */
   readonly base: readonly Buffer[];
-  /** The root that names the keys of targets; null for a root. */
+  /** The root that names the keys of targets, or of who certifies; null for a root. */
   readonly authority: Buffer | null;
 }
 
@@ -77,7 +77,7 @@ function prepareDocument(document: PreparedDocument, preparation: Preparation): 
   const authority =
     document.authority === null
       ? undefined
-      : readSignedFile(document.authority, { format, role: 'root' }, where);
+      : readSignedFile(document.authority, { format: 'tuf', role: 'root' }, where);
   const holders = holdersOf(policy, enrolments.map(asLoaded));
   const bases = base.map((file) => file.document);
   const signed = reproduce(document, { id, action, expires, base: bases, holders, enrolments });

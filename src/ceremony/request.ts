@@ -16,15 +16,15 @@ const file = z.strictObject({ version: versionField, sha256: sha256Field }).read
 
 const documentSchema = z
   .strictObject({
-    /** `root`, `targets`, or `REPOSITORY#root` for one of a notary-server; one of each in a request. */
+    /** `root`, `targets`, `REPOSITORY#root` for one of a notary-server, `REPOSITORY#ROLE@EPOCH` for a key certificate; each once. */
     id: z.string().min(1).max(300),
-    format: z.enum(['tuf', 'notary1']),
+    format: z.enum(['tuf', 'notary1', 'certificate']),
     /** The role that it is of, and that signs it. */
     role: z.enum(['root', 'targets']),
     version: versionField,
     /** The newest version before this one; null for the first. */
     base: file.nullable(),
-    /** The root that names the keys of targets; null for a root, which names its own. */
+    /** The root that names the keys of targets, or of who certifies; null for a root, which names its own. */
     authority: file.nullable(),
     /** The document that is to be signed, in full. */
     signed: jsonObjectField,

@@ -3,7 +3,7 @@ import { pae } from '../encoding/dsse-pae.js';
 import { writeForm } from './one-form.js';
 
 /** DSSE payload type of a seal. */
-export const SEAL_TYPE = 'application/vnd.touchstone.ceremony-seal+json';
+const SEAL_TYPE = 'application/vnd.touchstone.ceremony-seal+json';
 
 export interface SealFacts {
   readonly ceremony: string;
@@ -14,7 +14,7 @@ export interface SealFacts {
 }
 
 /** Payload of a seal, in the one form. */
-export function sealPayload({ ceremony, rehearsal, seq, hash }: SealFacts): Buffer {
+function sealPayload({ ceremony, rehearsal, seq, hash }: SealFacts): Buffer {
   return writeForm({ format: 'touchstone-ceremony-seal', version: 1, ceremony, rehearsal, seq, hash });
 }
 

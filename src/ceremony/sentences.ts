@@ -1,5 +1,6 @@
 /** Changes in words: what everybody in the room has to be able to follow. */
 import { printable } from '../encoding/utf8.js';
+import type { KeyCertificate } from '../formats/key-certificate/document.js';
 import type { Change } from './diff.js';
 import type { HolderBook } from './holder-book.js';
 
@@ -27,6 +28,8 @@ export function sentenceOf(change: Change, holders: HolderBook): string {
       return `${delegationWords(change)} replaces what was certified before`;
     case 'undelegated':
       return `${shown(change.name)} is certified no more`;
+    case 'certified':
+      return certificateWords(change.certificate);
     case 'field':
       return `${shown(change.field)} changes, which no action of a ceremony does`;
   }
@@ -53,6 +56,22 @@ function delegationWords({
   const more = paths.length > SHOWN_PATHS ? ` and ${paths.length - SHOWN_PATHS} more` : '';
   const listed = paths.slice(0, SHOWN_PATHS).map(shown).join(', ');
   return `${shown(name)} (${threshold} of ${keyIds.length}: ${keys}; paths ${listed}${more})`;
+}
+
+function certificateWords({
+  action,
+  repository,
+  role,
+  epoch,
+  keyId,
+  kinds,
+  notBefore,
+  notAfter,
+}: KeyCertificate): string {
+  const name = shown(`${repository}#${role}@${epoch}`);
+  if (action === 'revoke')
+    return `the certificates of key ${keyId.slice(0, 8)} of ${name} are taken back for good`;
+  return `key ${keyId.slice(0, 8)} is certified as ${name} for ${shown(kinds.join(', '))}, from ${dayOf(notBefore)} to ${dayOf(notAfter)}`;
 }
 
 function dayOf(time: string): string {

@@ -4,6 +4,8 @@ import { rawFromSpki } from '../crypto/public-key.js';
 import { ecdsaRawFromDer } from '../encoding/der.js';
 import { parseJsonStrict } from '../encoding/json.js';
 import { AgentError } from '../errors/agent-error.js';
+import { encodeEnvelope } from '../formats/dsse.js';
+import { KEY_CERTIFICATE_TYPE } from '../formats/key-certificate/document.js';
 import { isJsonObject, type JsonObject } from '../formats/json-object.js';
 import { isSignatureBy, signatureMethod } from '../formats/notary1/signature.js';
 import { envelopeOf } from '../formats/notary1/writer.js';
@@ -72,6 +74,11 @@ export function writeSignedFile(
   if (rehearsal) {
     const listed = sorted.map(({ id, signature }) => ({ keyid: id, sig: signature }));
     return writeForm({ signatures: listed, signed: markRehearsal(json) });
+  }
+  if (content.format === 'certificate') {
+    const dsse = sorted.map(({ id, signature }) => ({ keyid: id, sig: Buffer.from(signature, 'hex') }));
+    const envelope = { payloadType: KEY_CERTIFICATE_TYPE, payload, signatures: dsse };
+    return Buffer.from(encodeEnvelope(envelope), 'utf8');
   }
   if (content.format === 'tuf') {
     return envelopeBytes(

@@ -110,7 +110,7 @@ async function keyNames(
   const names: string[] = [];
   for (const { order } of documents) {
     const repository =
-      order.format === 'notary1'
+      order.format !== 'tuf'
         ? order.id.slice(0, order.id.lastIndexOf('#'))
         : repositoryOfPolicy(session.facts.policy.value.name);
     names.push(await adoptHeldKey(client, held, { token, repository, role: order.role }));

@@ -2,10 +2,17 @@
 import {
   ONLINE_ROLES,
   type CeremonyAction,
+  type CertificateOrder,
   type DelegationOrder,
   type RoleKeyOrder,
 } from '../ceremony/action.js';
-import type { Enrolment } from '../ceremony/enrolment.js';
+import { keyIdOfSpki, type Enrolment } from '../ceremony/enrolment.js';
+import { sha256Hex } from '../ceremony/one-form.js';
+import { rawFromSpki } from '../crypto/public-key.js';
+import { decodeEnvelope } from '../formats/dsse.js';
+import { parseKeyCertificate } from '../formats/key-certificate/document.js';
+import { parseKeyName } from '../keys/key-name.js';
+import { kindsOfRole } from '../keys/roles.js';
 import { holdersOf } from '../ceremony/facts.js';
 import type { HeldKey, HolderBook } from '../ceremony/holder-book.js';
 import type { CeremonyPolicy } from '../ceremony/policy.js';
@@ -14,7 +21,7 @@ import { AgentError } from '../errors/agent-error.js';
 import { readTextFile } from './input-file.js';
 import type { OptionValues } from './option-values.js';
 
-export const ACTIONS = [
+const ACTIONS = [
   'init',
   'extend',
   'rotate',
@@ -33,6 +40,7 @@ export function actionFrom(
   options: OptionValues,
   policy: CeremonyPolicy,
   enrolments: readonly Enrolment[],
+  dates: Pick<CertificateOrder, 'notBefore' | 'notAfter'>,
 ): CeremonyAction {
   const threshold = options.integer('threshold', MOST) ?? null;
   const change = { ...rootKeys(options, policy, enrolments), threshold };
@@ -51,9 +59,18 @@ export function actionFrom(
     case 'threshold':
       return { type, threshold: required('threshold', threshold) };
     case 'certify':
-      return { type, delegations: delegations(options), certificates: [] };
+      return {
+        type,
+        delegations: delegations(options),
+        certificates: certificates(options, 'certify', dates),
+      };
     case 'revoke':
-      return { type, ...change, delegations: options.list('undelegate'), certificates: [] };
+      return {
+        type,
+        ...change,
+        delegations: options.list('undelegate'),
+        certificates: certificates(options, 'revoke-key', dates),
+      };
     case 'online-keys':
       return { type, online: onlineKeys(options) };
     case 'heal':
@@ -127,6 +144,26 @@ function delegations(options: OptionValues): readonly DelegationOrder[] {
     const [files = '', paths = ''] = rest.split(':', 2);
     if (files === '' || paths === '') throw invalid('option --delegate: repo-app=app.pem:app/* is the form');
     return { name, threshold, publicKeys: files.split(',').map(publicKeyOf), paths: paths.split(',') };
+  });
+}
+
+/** `REPOSITORY#ROLE@EPOCH=KEY.pem`, after the certificates that are named with --after. */
+function certificates(
+  options: OptionValues,
+  option: 'certify' | 'revoke-key',
+  dates: Pick<CertificateOrder, 'notBefore' | 'notAfter'>,
+): readonly CertificateOrder[] {
+  const earlier = options.list('after').map((file) => decodeEnvelope(readTextFile(file)).payload);
+  return options.list(option).map((text) => {
+    const [name, file] = pairOf(text, option, 'docker.io/acme/app#cosign@1=app.pem');
+    const { repository, role, epoch = 1 } = parseKeyName(name);
+    const publicKey = publicKeyOf(file);
+    const keyId = keyIdOfSpki(publicKey);
+    const before = earlier.findLast((payload) => parseKeyCertificate(payload).keyId === keyId);
+    const { algorithm } = rawFromSpki(Buffer.from(publicKey, 'base64'));
+    const kinds = option === 'certify' ? kindsOfRole(role) : [];
+    const previous = before === undefined ? null : sha256Hex(before);
+    return { repository, role, publicKey, keyId, algorithm, epoch, kinds, previous, ...dates };
   });
 }
 

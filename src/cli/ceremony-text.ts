@@ -39,6 +39,7 @@ export function documentSentences(
 ): readonly string[] {
   const changes = changesOf(base.at(-1)?.document, proposed);
   const sentences = changes.map((change) => sentenceOf(change, holders));
+  if (order.format === 'certificate') return sentences;
   if (base.length === 0)
     return [...sentences, `it expires on ${proposed.expires.replace(/T00:00:00Z$/, '')}`];
   return order.role === 'root' ? [...sentences, ...unchangedSentences(changes)] : sentences;
@@ -70,7 +71,8 @@ function headingOf({ order, base }: DocumentFacts): string {
 function thresholdText({ by, needed, signed, missing, isMet }: Threshold, holders: HolderBook): string {
   const names = signed.map((keyId) => holderName(keyId, holders)).join(', ');
   const absent = isMet ? '' : `, missing ${missing.map((keyId) => holderName(keyId, holders)).join(', ')}`;
-  return `by the keys of v${by}: ${signed.length} of ${needed}${names === '' ? '' : ` (${names})`}${absent}`;
+  const whose = by === 0 ? 'the holders' : `the keys of v${by}`;
+  return `by ${whose}: ${signed.length} of ${needed}${names === '' ? '' : ` (${names})`}${absent}`;
 }
 
 function holderName(keyId: string, holders: HolderBook): string {

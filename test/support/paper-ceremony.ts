@@ -10,8 +10,8 @@ import { TOOL_ACTOR } from '../../src/ceremony/transcript.js';
 import { onlineKey, TEST_POLICY, type SoftwareHolder } from './software-holder.js';
 
 export const TODAY = '2026-11-22';
-export const CREATED = '2026-11-20T12:00:00Z';
-export const EXPIRES = '2027-11-20T00:00:00Z';
+const CREATED = '2026-11-20T12:00:00Z';
+const EXPIRES = '2027-11-20T00:00:00Z';
 
 export interface PaperFolder {
   readonly path: string;

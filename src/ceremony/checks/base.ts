@@ -91,6 +91,7 @@ export function brokenStep(chain: readonly SignedFile[]): string | undefined {
 }
 
 function unsignedTargets({ order, base, authority }: DocumentFacts): string | undefined {
+  if (order.format === 'certificate') return authority === undefined ? undefined : brokenStep([authority]);
   if (order.role === 'root') return undefined;
   const keys = authority?.document.authority;
   if (authority === undefined || keys === undefined) return 'the root that names its keys is not there';

@@ -1,7 +1,7 @@
 /** Whether the documents are what the action makes of the base, and nothing besides. */
 import { asAgentError } from '../../errors/agent-error.js';
 import type { CeremonyAction } from '../action.js';
-import { onlineOf } from '../action.js';
+import { certificateId, onlineOf } from '../action.js';
 import { changesOf, type Change } from '../diff.js';
 import { openDocument } from '../document.js';
 import type { CeremonyFacts, DocumentFacts } from '../facts.js';
@@ -44,7 +44,7 @@ export const diffDeclared: Check = perDocument(
 );
 
 /** What the documents are made of again. */
-export function payloadInput(
+function payloadInput(
   { order, base }: DocumentFacts,
   { request, holders, enrolments }: CeremonyFacts,
 ): Parameters<typeof reproduce>[1] {
@@ -82,6 +82,11 @@ function isDeclared(change: Change, declared: Declared): boolean {
       return action.type === 'certify' && action.delegations.some(({ name }) => name === change.name);
     case 'undelegated':
       return action.type === 'revoke' && action.delegations.includes(change.name);
+    case 'certified':
+      return (
+        action.type === change.certificate.action &&
+        action.certificates.some((one) => certificateId(one) === declared.document)
+      );
     case 'field':
       return false;
   }

@@ -1,5 +1,6 @@
 /** Signatures that were made, and whether a client gets from the first root to the last. */
 import { asAgentError } from '../../errors/agent-error.js';
+import { certificateRoots, verifyKeyCertificate } from '../../formats/key-certificate/verify.js';
 import { readTufRoot } from '../../formats/tuf/reader.js';
 import { walkRoots } from '../../formats/tuf/root-chain.js';
 import { authoritiesOf, listedSignatures } from '../board.js';
@@ -57,6 +58,7 @@ export const clientWalk: Check = perDocument(
     const signatures = facts.signatures.map(({ value }) => value);
     try {
       const bytes = writeSignedFile(proposed, listedSignatures(document, signatures), where);
+      if (order.format === 'certificate') return uncertified(document, bytes, where.rehearsal);
       const file = readSignedFile(bytes, order, where);
       if (order.role === 'targets') return unsigned(document, file);
       const broken = brokenStep([...base, file]);
@@ -69,6 +71,15 @@ export const clientWalk: Check = perDocument(
     }
   },
 );
+
+/** As an agent judges it that has these roots. */
+function uncertified({ certifiers }: DocumentFacts, bytes: Buffer, rehearsal: boolean): string | undefined {
+  if (certifiers === undefined) return 'nobody is named who certifies';
+  if (rehearsal) return undefined;
+  const keys = certifiers.keys.map(({ spki }) => spki);
+  verifyKeyCertificate(bytes, certificateRoots(keys, certifiers.threshold));
+  return undefined;
+}
 
 /** Of which ceremony documents are signed, and whether in earnest. */
 export function circumstancesOf({ request }: CeremonyFacts): {

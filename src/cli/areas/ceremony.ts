@@ -65,6 +65,13 @@ export const CEREMONY_COMMANDS: readonly CommandSpec[] = [
         kind: 'list',
       },
       { flags: '--undelegate <name>', summary: 'role in the targets that is revoked', kind: 'list' },
+      {
+        flags: '--certify <name=file>',
+        summary: 'key that the agent may sign with, REPOSITORY#ROLE@EPOCH=KEY.pem',
+        kind: 'list',
+      },
+      { flags: '--revoke-key <name=file>', summary: 'key whose certificates are taken back', kind: 'list' },
+      { flags: '--after <file>', summary: 'earlier certificate of such a key', kind: 'list' },
       { flags: '--from <version>', summary: 'version whose content comes back, for heal' },
       { flags: '--id <id>', summary: 'name of the ceremony; that of the enrolments when left out' },
     ],

@@ -24,7 +24,9 @@ export async function ceremonyNew(
 ): Promise<CommandResult> {
   const policy = await policyFrom(options);
   const enrolments = await enrolmentsFrom(options);
-  const action = actionFrom(args[0] ?? '', options, policy, enrolments);
+  const [created, expires] = [wholeSeconds(new Date()), expiryFrom(options)];
+  const dates = { notBefore: created, notAfter: expires };
+  const action = actionFrom(args[0] ?? '', options, policy, enrolments, dates);
   const id = idFrom(options, enrolments, action.type);
   const files = await readAll(options.list('base'));
   const previous = options.text('previous');
@@ -38,8 +40,8 @@ export async function ceremonyNew(
     rehearsal: false,
     action,
     reason: options.requiredText('reason'),
-    created: wholeSeconds(new Date()),
-    expires: expiryFrom(options),
+    created,
+    expires,
     policy,
     enrolments,
     previous: carried,
