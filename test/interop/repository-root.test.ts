@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AgentClient } from '../../src/client/client.js';
 import type { KeyInfo, Result } from '../../src/protocol/methods.js';
+import { signedBytes } from '../../src/formats/tuf/writer.js';
 import { connectTo, isSignatureOf, outcomeOf, signOne } from '../support/agent-client.js';
 import { auditLines } from '../support/audit-acts.js';
 import type { DemoAgent } from '../support/demo-agent.js';
@@ -11,6 +12,7 @@ import { agentOver } from '../support/own-token-agent.js';
 import { rootBytes, rootCertificate, rootTbs } from '../support/repository-metadata.js';
 import { tbsBytes } from '../support/signable-bytes.js';
 import { SoftHsmStore } from '../support/softhsm-store.js';
+import { rootOf, TufSigner } from '../support/tuf-signer.js';
 
 const APP = 'registry.example/acme/app';
 const OTHER = 'registry.example/acme/other';
@@ -185,6 +187,17 @@ describe('the root of a repository', () => {
     );
     const audited = auditLines(agent.stateDir).flatMap((line) => ('key' in line ? [line.key] : []));
     expect(audited.slice(-3)).toEqual([`${MADE}#root:1`, `${MADE}#root`, `${MADE}#root`]);
+  });
+
+  it('signs a root of TUF, which names no repository, only with a key of this one', async () => {
+    const online = TufSigner.make('ed25519');
+    const payload = signedBytes(rootOf({ root: [online], online }, 2));
+    const order = { kind: 'tuf.root', payload };
+    expect(await outcomeOf(client, { key: `${MADE}#root:0`, ...order })).toBe('statement.repository');
+    expect(await outcomeOf(client, { key: `${APP}#root`, ...order })).toBe('statement.repository');
+    const made = { key: `${MADE}#root`, ...order };
+    const signed = await signOne(client, made);
+    expect(isSignatureOf((await show(`${MADE}#root`)).publicKey, made, signed)).toBe(true);
   });
 
   it('outlives a restart of the front', async () => {

@@ -10,7 +10,7 @@ import { Updater } from 'tuf-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tufCanonical } from '../../src/formats/tuf/canonical.js';
 import { lintTuf } from '../../src/formats/tuf/linter.js';
-import { readTuf, readTufRoot, readTufTargets, readTufTimestamp } from '../../src/formats/tuf/reader.js';
+import { readTuf, readTufRoot, readTufTargets } from '../../src/formats/tuf/reader.js';
 import type { TufRoleKeys, TufRoot, TufTargets } from '../../src/formats/tuf/document.js';
 import { countSignatures } from '../../src/formats/tuf/verify.js';
 import { envelopeBytes, signedBytes } from '../../src/formats/tuf/writer.js';
@@ -256,7 +256,7 @@ describe('touchstone tuf verify', () => {
     expect(verify('--profile', 'portable')).toMatchObject({ status: 0, problems: [] });
     const file = repository.metadata('timestamp.json');
     const published = readFileSync(file);
-    const signed = { ...readTufTimestamp(published).signed, expires: '2041-01-02T03:04:05.000Z' };
+    const signed = { ...readTuf(published).signed, expires: '2041-01-02T03:04:05.000Z' };
     writeFileSync(file, envelopeBytes(signed, [repository.online.signature(signed)]));
     try {
       expect(verify()).toMatchObject({ status: 0, problems: [] });

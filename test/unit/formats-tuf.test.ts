@@ -339,7 +339,12 @@ describe('statements', () => {
       'tuf.targets version 3',
       'expires 2031-01-02T03:04:05Z; 1 targets, 1 delegations',
     ]);
-    expect(describeBytes('tuf.root', signedBytes(ROOT)).facts).toMatchObject({
+    const root = describeBytes('tuf.root', signedBytes(ROOT));
+    expect(root.summary).toEqual([
+      'tuf.root version 1',
+      'expires 2031-01-02T03:04:05Z; root 2 of 3, targets 1 of 1, snapshot 1 of 1, timestamp 1 of 1',
+    ]);
+    expect(root.facts).toMatchObject({
       threshold: 2,
       rootKeys: [alice.id, bob.id, carol.id],
     });

@@ -13,9 +13,7 @@ import type {
   TufEnvelope,
   TufRoot,
   TufSignature,
-  TufSnapshot,
   TufTargets,
-  TufTimestamp,
   TufType,
 } from './document.js';
 import { readDocument, type ReadingPlace } from './document-reader.js';
@@ -47,16 +45,6 @@ export function readTufRoot(bytes: Buffer): TufEnvelope<TufRoot> {
 /** The top-level targets or a delegated role. @throws AgentError `tuf.document` */
 export function readTufTargets(bytes: Buffer): TufEnvelope<TufTargets> {
   return readAs(bytes, 'targets');
-}
-
-/** @throws AgentError `tuf.document` */
-export function readTufSnapshot(bytes: Buffer): TufEnvelope<TufSnapshot> {
-  return readAs(bytes, 'snapshot');
-}
-
-/** @throws AgentError `tuf.document` */
-export function readTufTimestamp(bytes: Buffer): TufEnvelope<TufTimestamp> {
-  return readAs(bytes, 'timestamp');
 }
 
 /**

@@ -3,7 +3,13 @@ import { createHash } from 'node:crypto';
 import { printable } from '../../encoding/utf8.js';
 import type { Statement, StatementFacts, TargetFact } from '../statement.js';
 import { unrecognised } from '../unrecognised.js';
-import type { TufDelegations, TufDocument, TufTargets, TufType } from './document.js';
+import {
+  TOP_ROLES,
+  type TufDelegations,
+  type TufDocument,
+  type TufTargets,
+  type TufType,
+} from './document.js';
 import { readSigned } from './reader.js';
 
 const TYPES = {
@@ -69,10 +75,11 @@ function targetFacts({ targets }: TufTargets, kind: string): ReadonlyMap<string,
 
 function contentOf(document: TufDocument): string {
   switch (document.type) {
-    case 'root': {
-      const { keyids, threshold } = document.roles.root;
-      return `${threshold} of ${keyids.length} root keys`;
-    }
+    case 'root':
+      return TOP_ROLES.map((name) => {
+        const { keyids, threshold } = document.roles[name];
+        return `${name} ${threshold} of ${keyids.length}`;
+      }).join(', ');
     case 'targets':
       return `${document.targets.size} targets, ${delegationCount(document.delegations)} delegations`;
     case 'snapshot':
