@@ -195,12 +195,12 @@ export class TufPublisher {
     });
     const { snapshot, timestamp, missing } = await lists.make(world, this.#state, renew);
     if (snapshot !== undefined) write(versionedFile('snapshot', snapshot.document.version), snapshot);
-    if (world.newRoot !== undefined) {
-      pins.save(repository, world.newRoot.bytes);
-      write(versionedFile('root', world.newRoot.document.version), world.newRoot);
-    }
+    const { newRoot } = world;
+    if (newRoot !== undefined) write(versionedFile('root', newRoot.document.version), newRoot);
     // With this file readers see all of it.
     if (timestamp !== undefined) write(TIMESTAMP_FILE, timestamp);
+    // After it is there: what is trusted has to be in the folder.
+    if (newRoot !== undefined) pins.save(repository, newRoot.bytes);
     for (const { role, version } of folder.staged()) if (done.has(role)) folder.unstage(role, version);
     await this.#noteSeen();
     return { published, waiting: [...waiting, ...missing] };
