@@ -1,9 +1,11 @@
 /** `npm run quickstart -- trust` as a stranger runs it. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runProgram, type CommandResult } from '../support/demo-agent.js';
+import { runProgram, TOUCHSTONE, type CommandResult } from '../support/demo-agent.js';
 import { PROJECT_ROOT } from '../support/project-root.js';
 
 describe('npm run quickstart -- trust', () => {
@@ -53,6 +55,30 @@ describe('npm run quickstart -- trust', () => {
     expect(result.stdout).toContain('it cannot run on this machine');
     expect(result.stdout).not.toContain('DOCKER_CONTENT_TRUST');
     expect(result.stdout).toMatch(/the team rule passes/);
+    expectNothingLeft();
+  }, 90_000);
+
+  it('keeps everything when asked to, until it is told to stop', async () => {
+    const environment = { ...process.env, HOME: home, TMPDIR: path.join(home, 'tmp') };
+    const program = path.join(PROJECT_ROOT, 'test/build/scripts/quickstart-trust.js');
+    const child = spawn(process.execPath, [program, '--keep'], { env: environment });
+    let said = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => (said += chunk));
+    const ended = once(child, 'exit');
+    await expect.poll(() => said, { timeout: 60_000 }).toContain('Ctrl-C here');
+    const exported = [...said.matchAll(/^export (\w+)=(.+)$/gm)].map(([, name = '', value = '']) => [
+      name,
+      value,
+    ]);
+    const list = /^touchstone trust inspect (\S+)$/m.exec(said)?.[1] ?? '';
+    const kept = { ...environment, ...(Object.fromEntries(exported) as Record<string, string>) };
+    const inspected = await runProgram(process.execPath, [TOUCHSTONE, 'trust', 'inspect', list], {
+      environment: kept,
+    });
+    expect(inspected).toMatchObject({ status: 0 });
+    expect(inspected.stdout).toContain('alice');
+    child.kill('SIGINT');
+    expect(await ended).toEqual([130, null]);
     expectNothingLeft();
   }, 90_000);
 

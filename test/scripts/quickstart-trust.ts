@@ -1,12 +1,13 @@
 /**
- * `npm run quickstart -- trust`: Docker Content Trust with the root on the token, on this machine alone and with the real components: Debian's
- * registry, notary-server, notary-signer, notary, docker and dockerd. Works in temporary folders and leaves nothing behind.
+ * `npm run quickstart -- trust [--keep]`: Docker Content Trust with the root on the token, on this machine alone and with the real components: Debian's
+ * registry, notary-server, notary-signer, notary, docker and dockerd. Works in temporary folders and leaves nothing behind; with
+ * --keep everything runs on until Ctrl-C.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { DemoAgent } from '../support/demo-agent.js';
+import { DemoAgent, TOUCHSTONE } from '../support/demo-agent.js';
 import { DockerClient } from '../support/docker-client.js';
 import { DockerEngine } from '../support/docker-engine.js';
 import { DockerRegistry } from '../support/docker-registry.js';
@@ -20,6 +21,7 @@ import { step } from '../support/told-step.js';
 
 /** Exit status of a verification that failed. */
 const VERIFICATION_FAILED = 6;
+const HOUR_MS = 3_600_000;
 
 interface Stage {
   readonly agent: DemoAgent;
@@ -233,8 +235,36 @@ async function finish({ agent }: Stage): Promise<void> {
   );
 }
 
+/** What a person needs to play with it; all of it is gone once the program was told to stop. */
+async function keep({ agent, server, engine, docker, repository }: Stage): Promise<void> {
+  const variables = {
+    TOUCHSTONE_CONFIG: agent.configFile,
+    TOUCHSTONE_STATE: agent.stateDir,
+    TOUCHSTONE_SOCK: agent.socket,
+    TOUCHSTONE_TRUST_SERVER: server.url,
+    DOCKER_CONTENT_TRUST_SERVER: server.url,
+    DOCKER_CONFIG: path.dirname(docker.trustDir),
+    ...(engine === undefined ? {} : { DOCKER_HOST: engine.host }),
+  };
+  process.stdout.write(
+    [
+      '\nEverything keeps running. In another terminal:\n',
+      ...Object.entries(variables).map(([name, value]) => `export ${name}=${value}`),
+      `alias touchstone="node ${TOUCHSTONE}"`,
+      `touchstone trust inspect ${repository}`,
+      `docker trust inspect --pretty ${repository}`,
+      `\nThe PIN of the token is in ${agent.pinFile}.`,
+      'To end it and leave nothing behind: Ctrl-C here\n\n',
+    ].join('\n'),
+  );
+  // The handlers of main end the program.
+  await new Promise<never>(() => {
+    setInterval(() => undefined, HOUR_MS);
+  });
+}
+
 async function main(): Promise<void> {
-  parseArgs({ options: {} });
+  const { values } = parseArgs({ options: { keep: { type: 'boolean', default: false } } });
   const begin = performance.now();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => void end().then(() => process.exit(130)));
@@ -244,7 +274,7 @@ async function main(): Promise<void> {
     await publish(stage);
     await pull(stage);
     await approve(stage);
-    await finish(stage);
+    await (values.keep ? keep(stage) : finish(stage));
   } finally {
     await end();
   }
