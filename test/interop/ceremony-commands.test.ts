@@ -90,12 +90,19 @@ it('signs with one token after the other, and shows the board', async () => {
   expect(again).toMatchObject({ made: [], complete: true });
 });
 
-it('closes, and what comes out verifies', async () => {
+it('closes, is sealed, and what comes out verifies', async () => {
+  expect(await refusedWith('seal', folder, '--pin-file', room.agent.pinFile)).toBe('ceremony.order');
   await done('close', folder);
+  expect(await done('seal', folder, '--pin-file', room.agent.pinFile)).toMatchObject({
+    sealed: ['alice', 'carol'],
+  });
+  expect(await done('seal', folder, '--pin-file', room.agent.pinFile)).toMatchObject({ sealed: [] });
   await done('verify', folder);
   const root = readTufRoot(readFileSync(`${folder}/out/1.root.json`));
   expect(root.signatures).toHaveLength(2);
   const events = readTranscript(readFileSync(`${folder}/transcript.jsonl`)).map(({ event }) => event);
   const pins = events.flatMap((event) => (event.event === 'pin' ? [`${event.holder} ${event.result}`] : []));
-  expect(pins).toEqual(['alice refused', 'alice accepted', 'carol accepted']);
+  const accepted = ['alice accepted', 'carol accepted'];
+  expect(pins).toEqual(['alice refused', ...accepted, ...accepted]);
+  expect(events.filter(({ event }) => event === 'sealed')).toHaveLength(2);
 });

@@ -174,6 +174,17 @@ export const CEREMONY_COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('../commands/ceremony-close.js')).ceremonyClose,
   },
   {
+    path: ['ceremony', 'seal'],
+    summary: 'have the holders who signed here sign the transcript, once it is closed',
+    arguments: [FOLDER],
+    options: [
+      { flags: '--holder <name>', summary: 'only the tokens of this holder; may be repeated', kind: 'list' },
+      ...PIN_OPTIONS,
+    ],
+    examples: ['touchstone ceremony seal root-8'],
+    load: async () => (await import('../commands/ceremony-seal.js')).ceremonySeal,
+  },
+  {
     path: ['ceremony', 'verify'],
     summary: 'replay a ceremony: files, checks, signatures, transcript',
     arguments: [FOLDER],

@@ -1,0 +1,46 @@
+/** Holders who were present sign, at the end, what was written down. */
+import { AgentError } from '../errors/agent-error.js';
+import { adoptHeldKey, repositoryOfPolicy, type HolderToken } from './holder.js';
+import type { HeldKey } from './holder-book.js';
+import { SEAL_TYPE, sealMessage } from './seal.js';
+import { sealFactsOf, takeSeal } from './sealing.js';
+import type { CeremonySession } from './session.js';
+import { atToken, signMessage, type SigningParts } from './token-work.js';
+
+/**
+ * Has a holder who was present sign what was written down. @returns false when they had done so before
+ * @throws AgentError `ceremony.order` before it was closed, and as `signTurn`
+ */
+export async function sealTurn(parts: SigningParts, found: HolderToken): Promise<boolean> {
+  const { session, client } = parts;
+  const { held, token } = found;
+  const what = sealFactsOf(session.transcript.lines, session.facts);
+  if (what === undefined)
+    throw new AgentError('ceremony.order', {
+      message: 'sealing: the ceremony is not closed',
+      hint: `run "touchstone ceremony close ${session.folder.path}" first`,
+    });
+  const repository = repositoryOfPolicy(session.facts.policy.value.name);
+  const name = await adoptHeldKey(client, held, { token, repository, role: 'root' });
+  const message = { kind: `dsse:${SEAL_TYPE}`, bytes: sealMessage(what) };
+  return atToken(parts, found, { names: [name], messages: [message] }, async () => {
+    const { signature } = await signMessage(client, held, { name, message });
+    return takeSeal(session, { holder: held.holder, keyId: held.keyId, signature });
+  });
+}
+
+/** Keys of holders that signed here and have not sealed yet, in the order of the request. @param holders only these */
+export function sealers(session: CeremonySession, holders?: readonly string[]): readonly HeldKey[] {
+  const { lines } = session.transcript;
+  const closed = lines.findLastIndex(({ event }) => event.event === 'closed');
+  const sealed = lines
+    .slice(Math.max(0, closed))
+    .flatMap(({ event }) => (event.event === 'sealed' ? [event.keyId] : []));
+  const present = new Set(
+    lines.flatMap(({ event }) => (event.event === 'signed' && event.how !== 'added' ? [event.keyId] : [])),
+  );
+  const { holders: book, request } = session.facts;
+  return (holders ?? request.value.signers)
+    .flatMap((holder) => book.keys(holder))
+    .filter(({ keyId }) => present.has(keyId) && !sealed.includes(keyId));
+}
