@@ -3,7 +3,7 @@ import { pae } from '../encoding/dsse-pae.js';
 import { writeForm } from './one-form.js';
 
 /** DSSE payload type of a seal. */
-const SEAL_TYPE = 'application/vnd.touchstone.ceremony-seal+json';
+export const SEAL_TYPE = 'application/vnd.touchstone.ceremony-seal+json';
 
 export interface SealFacts {
   readonly ceremony: string;
