@@ -51,8 +51,8 @@ export function methodHandlers(parts: HandlerParts): MethodHandlers {
   return {
     hello: ({ protocol }, peer) => greet(parts, protocol, peer),
     status: () => statusReply(parts),
-    'tokens.list': async () => {
-      const { tokens } = await keeper.call('tokens', {});
+    'tokens.list': async ({ glance }) => {
+      const { tokens } = await keeper.call('tokens', { glance });
       return { tokens: tokens.map((token) => ({ ...token })) };
     },
     'tokens.plan': (params) => keyService.plan(params),

@@ -102,6 +102,7 @@ function deviceValues(token: TokenConfig, at: Path): readonly Entry[] {
         ...serial,
         ...optional([...at, 'module'], token.module),
         ...optional([...at, 'attestation-roots'], token.attestationRoots),
+        { path: [...at, 'release-after'], value: token.releaseAfterSeconds },
       ];
     case 'yubikey-otp':
       return [...serial, { path: [...at, 'slot'], value: token.slot }];

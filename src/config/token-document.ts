@@ -42,6 +42,8 @@ interface PivTokenConfig extends AnyTokenConfig {
   readonly serial: string;
   /** Absolute path of a file with the roots that vouch for cards; nothing is checked when left out. */
   readonly attestationRoots: string | undefined;
+  /** How long an open card may be unused before it is locked again, for other programs. */
+  readonly releaseAfterSeconds: number;
 }
 
 /** One OTP slot of a YubiKey, in challenge-response mode: it derives, and has no key that signs. */
@@ -58,6 +60,9 @@ export type TokenConfig = Pkcs11TokenConfig | PivTokenConfig | OtpTokenConfig;
 const REFUSED_VARIABLES = /^(?:LD_|DYLD_|NODE_|GLIBC_TUNABLES$)/;
 
 const MAX_SERIAL = 2 ** 32 - 1;
+/** Long enough to read a document between two signatures. */
+const DEFAULT_RELEASE_SECONDS = 300;
+const MAX_RELEASE_SECONDS = 86_400;
 
 const path = z.string().min(1).max(4096);
 
@@ -117,6 +122,7 @@ const kinds = z.discriminatedUnion(
       serial,
       module: path.optional(),
       'attestation-roots': path.optional(),
+      'release-after': z.number().int().min(1).max(MAX_RELEASE_SECONDS).default(DEFAULT_RELEASE_SECONDS),
     }),
     z.strictObject({
       ...anyToken,
@@ -153,6 +159,7 @@ export function tokenOf(written: WrittenToken): TokenConfig {
         module: written.module,
         serial: String(written.serial),
         attestationRoots: written['attestation-roots'],
+        releaseAfterSeconds: written['release-after'],
       };
     case 'yubikey-otp':
       return { ...common, kind: written.kind, serial: String(written.serial), slot: written.slot };

@@ -28,7 +28,7 @@ import { Provisioning } from './provisioning.js';
 import { unlockFromSource } from './source-unlock.js';
 import { TokenUnit } from './token-unit.js';
 import { Unlocking } from './unlocking.js';
-import type { KeeperCalls, KeeperEvent, KeeperStatus, LeaseEnd, SshLock } from './wire.js';
+import type { KeeperCalls, KeeperEvent, KeeperStatus, LeaseEnd, SshLock, TokenStatus } from './wire.js';
 
 export interface KeeperOptions {
   readonly config: Config;
@@ -207,8 +207,9 @@ export class Keeper {
       configFile: this.#options.configFile,
     }),
     status: () => this.#status(),
-    tokens: async () => {
-      const statuses = [...this.#units.values()].map((unit) => unit.section(() => unit.refresh()));
+    tokens: async ({ glance = false }) => {
+      const look = (unit: TokenUnit): Promise<TokenStatus> => this.#unlocking.look(unit, glance);
+      const statuses = [...this.#units.values()].map((unit) => unit.section(() => look(unit)));
       return { tokens: await Promise.all(statuses) };
     },
     'unlock.begin': async ({ token, wait }) => {
@@ -323,6 +324,10 @@ export class Keeper {
       },
       onLost: (reason) => {
         this.#onTokenLost(name, reason);
+      },
+      onReleased: () => {
+        this.#shelf.forgetHome(name);
+        this.#options.note('card given back', { token: name });
       },
     });
   }

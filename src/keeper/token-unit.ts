@@ -1,6 +1,6 @@
 /**
- * One configured token as the keeper sees it: its host process, whether it is there, whether somebody logged in. Any
- * trouble ends in the same recovery: end the host, start a new one after a growing pause.
+ * One configured token as the keeper sees it: its host process, whether it is there, whether somebody logged in. Trouble while somebody
+ * is logged in ends the host, because drivers keep PINs; everything else is asked again, in the end with a new host.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { tokenUri, type TokenConfig } from '../config/token-document.js';
@@ -8,8 +8,10 @@ import { AgentError, asAgentError } from '../errors/agent-error.js';
 import { findYkcs11 } from '../platform/find-ykcs11.js';
 import { scrubEnvironment } from '../platform/hardening.js';
 import type { HostCalls, HostMethod, HostTokenInfo } from '../tokenhost/messages.js';
+import { nameHolders } from './card-holders.js';
 import { HostLink, type HostAnswer } from './host-link.js';
 import type { PinAlerts } from './pin-alerts.js';
+import { climb, isUnexplained } from './recovery.js';
 import { TokenQueue } from './token-queue.js';
 import { TouchWatch, USES_KEY } from './touch-watch.js';
 import type { LeaseEnd, TokenState, TokenStatus } from './wire.js';
@@ -38,6 +40,8 @@ export interface TokenUnitEvents {
   readonly onTouch?: ((secondsLeft: number) => void) | undefined;
   /** The host is gone, because the token was removed or because it died: nothing on the token can sign. */
   readonly onLost: (reason: LeaseEnd) => void;
+  /** An open card that nobody used was locked again. */
+  readonly onReleased?: (() => void) | undefined;
 }
 
 export class TokenUnit {
@@ -58,6 +62,9 @@ export class TokenUnit {
   /** A card is reset by the host that was logged in to it: the next host waits for that. */
   #parted: Promise<void> = Promise.resolve();
   #isWatched = false;
+  /** Its keys were found to be those of the keyring. */
+  #isIdentified = false;
+  #release: NodeJS.Timeout | undefined;
   readonly #touch: TouchWatch;
 
   constructor(config: TokenConfig, entry: string, events: TokenUnitEvents) {
@@ -73,9 +80,9 @@ export class TokenUnit {
 
   get state(): TokenState {
     if (this.#loggedIn) return 'unlocked';
-    if (this.#reason?.code === 'token.host-crashed' || this.#reason?.code === 'token.timeout')
-      return 'degraded';
+    if (isUnexplained(this.#reason)) return 'degraded';
     if (this.#info === undefined) return 'absent';
+    if (this.#isIdentified) return 'identified';
     // A blank token stands for the configured one only where the agent is to initialise it.
     return this.#info.initialised || isEmbedded(this.config) ? 'present' : 'absent';
   }
@@ -118,22 +125,26 @@ export class TokenUnit {
   async open(): Promise<HostTokenInfo> {
     if (!this.#loggedIn) this.#endWhenIdle();
     if (this.#info !== undefined && this.#link !== undefined) return this.#info;
-    this.#opening ??= this.#openHost().finally(() => {
+    const opening = (): Promise<HostTokenInfo> => this.#openHost();
+    this.#opening ??= climb([opening, opening]).finally(() => {
       this.#opening = undefined;
     });
     return this.#opening;
   }
 
-  /** Looks at the token now, for lists; a host that nobody needs ends again. */
-  async refresh(): Promise<TokenStatus> {
+  /**
+   * Looks at the token now, for lists; a host that nobody needs ends again.
+   * @param glance ask the reader, not the card, while the card is the same: to ask it ends what other programs have selected on it
+   */
+  async refresh(glance = false): Promise<TokenStatus> {
     try {
       const info = await this.open();
       if (this.#loggedIn) this.#info = info;
-      else await this.look();
+      else await this.look(!glance);
       this.#reason = undefined;
     } catch (error) {
       this.#reason = asAgentError(error);
-      this.#info = undefined;
+      this.#forget();
       if (!this.#loggedIn) this.end();
     }
     return this.status();
@@ -160,10 +171,11 @@ export class TokenUnit {
     answer: Promise<HostAnswer<M>>,
   ): Promise<HostAnswer<M>> {
     const link = this.#link;
+    if (USES_KEY.has(method)) this.#releaseLater();
     try {
       return await this.#touch.during(method, params, answer);
     } catch (error) {
-      const cause = asAgentError(error);
+      const cause = nameHolders(asAgentError(error), [process.pid, link?.pid]);
       if (cause.code === 'token.pin-alert') this.#events.alerts?.raised(this.config.name, cause);
       const isLost = USES_KEY.has(method) && !HARMLESS.has(cause.code);
       if (isLost && this.#loggedIn && this.#link === link) {
@@ -185,6 +197,7 @@ export class TokenUnit {
     clearTimeout(this.#idle);
     this.#loggedIn = true;
     this.#reason = undefined;
+    this.#releaseLater();
     this.#events.onStatus(this.status());
     return check;
   }
@@ -194,12 +207,36 @@ export class TokenUnit {
     this.#info = (await this.call('initialise', { label }, deadlineMs, raw)).result;
   }
 
-  /** What the token says of itself now. */
-  async look(): Promise<HostTokenInfo> {
-    const { result } = await this.call('probe', { fresh: true }, PROBE_DEADLINE_MS);
-    this.#events.alerts?.looked(this.config.name, result);
-    this.#info = result;
-    return result;
+  /** What the token says of itself now. @param fresh ask a card itself */
+  async look(fresh = true): Promise<HostTokenInfo> {
+    const probe = async (): Promise<HostTokenInfo> => {
+      const { result } = await this.call('probe', { fresh }, PROBE_DEADLINE_MS);
+      this.#events.alerts?.looked(this.config.name, result);
+      this.#info = result;
+      return result;
+    };
+    const reopen = async (): Promise<HostTokenInfo> => {
+      await this.call('open', selectorOf(this.config), OPEN_DEADLINE_MS);
+      return probe();
+    };
+    const restart = async (): Promise<HostTokenInfo> => {
+      this.#forget();
+      this.end();
+      await this.open();
+      return probe();
+    };
+    if (this.#loggedIn) return probe();
+    return climb(this.config.kind === 'yubikey-piv' ? [probe, reopen, restart] : [probe, restart]);
+  }
+
+  /** The keys that show themselves are those of the keyring. */
+  identified(): void {
+    this.#isIdentified = true;
+  }
+
+  /** They are not. */
+  strange(why: AgentError): void {
+    this.#reason = why;
   }
 
   /** Ends the login to a card, because a card that stays open signs and derives for any program; goes on watching for its removal. */
@@ -218,6 +255,7 @@ export class TokenUnit {
     this.#isWatched = false;
     clearInterval(this.#probe);
     clearTimeout(this.#idle);
+    clearTimeout(this.#release);
     const link = this.#link;
     this.#link = undefined;
     if (link !== undefined && this.config.kind === 'yubikey-piv') this.#parted = link.ended;
@@ -240,9 +278,9 @@ export class TokenUnit {
       this.#startProbing();
       return result;
     } catch (error) {
-      const cause = asAgentError(error);
+      const cause = nameHolders(asAgentError(error), [process.pid, this.#link?.pid]);
       this.#reason = cause;
-      this.#info = undefined;
+      this.#forget();
       if (cause.code === 'token.host-crashed' || cause.code === 'token.timeout') this.#failures += 1;
       this.end();
       throw cause;
@@ -277,8 +315,34 @@ export class TokenUnit {
     this.#lose('token-lost');
   }
 
-  #lose(reason: LeaseEnd): void {
+  #forget(): void {
     this.#info = undefined;
+    this.#isIdentified = false;
+  }
+
+  /** An open card keeps others out, who want to select something else on it or have it for themselves. */
+  #releaseLater(): void {
+    clearTimeout(this.#release);
+    if (this.config.kind !== 'yubikey-piv') return;
+    this.#release = setTimeout(
+      () => void this.section(() => this.#releaseCard()),
+      this.config.releaseAfterSeconds * 1000,
+    );
+    this.#release.unref();
+  }
+
+  async #releaseCard(): Promise<void> {
+    if (!this.#loggedIn) return;
+    if (this.#link?.isBusy === true || this.queue.length > 0) {
+      this.#releaseLater();
+      return;
+    }
+    this.#events.onReleased?.();
+    await this.park().catch(() => undefined);
+  }
+
+  #lose(reason: LeaseEnd): void {
+    this.#forget();
     this.end();
     this.#events.onLost(reason);
   }

@@ -15,7 +15,7 @@ import type { LeaseBook } from './lease-book.js';
 import { Lease } from './lease.js';
 import type { PinDesk } from './pin-desk.js';
 import type { TokenUnit } from './token-unit.js';
-import type { LeaseOptions, SealedPin } from './wire.js';
+import type { LeaseOptions, SealedPin, TokenStatus } from './wire.js';
 
 /** Time for a login; a driver may wait for the card, an OTP slot waits for one finger, or two. Milliseconds. */
 const LOGIN_DEADLINE_MS = 20_000;
@@ -147,7 +147,7 @@ export class Unlocking {
     // Asked now: since the host found the token another program may have spent tries.
     const before = await unit.look();
     pins.check(before, pin, useLastTry);
-    if (isCard(unit)) await this.#recognise(unit);
+    if (isCard(unit) && (await this.#recognise(unit))) unit.identified();
     ledger.begin(before.serial, before);
     const answer = await send(Buffer.from(pin)).catch(async (thrown: unknown) => {
       throw await this.#loginFailed(unit, before, pin, asAgentError(thrown));
@@ -157,13 +157,31 @@ export class Unlocking {
     return answer;
   }
 
-  /** No PIN goes to a card whose keys are not the ones of the keyring; they show themselves without it. */
-  async #recognise(unit: TokenUnit): Promise<void> {
+  /** For lists: whether a card is there, and the right one. @param glance as `TokenUnit.refresh` */
+  async look(unit: TokenUnit, glance: boolean): Promise<TokenStatus> {
+    const { state } = await unit.refresh(glance);
+    if (!isCard(unit) || state !== 'present') return unit.status();
+    try {
+      if (await this.#recognise(unit)) unit.identified();
+    } catch (error) {
+      unit.strange(asAgentError(error));
+    }
+    return unit.status();
+  }
+
+  /**
+   * No PIN goes to a card whose keys are not the ones of the keyring; they show themselves without it.
+   * @returns false when the keyring knows none of its keys. @throws AgentError `keyring.other-token`
+   */
+  async #recognise(unit: TokenUnit): Promise<boolean> {
     const anchor = this.#parts.anchor();
-    if (anchor === undefined) return;
-    if (holdsDerivation(unit, anchor)) await this.#checkDerivation(unit, anchor);
+    if (anchor === undefined) return false;
+    const derives = holdsDerivation(unit, anchor);
+    if (derives) await this.#checkDerivation(unit, anchor);
     const root = this.#parts.shelf.get(anchor.root.keyId);
-    if (anchor.root.home.token === unit.status().uri) await this.#checkHome(unit, root, anchor.root.home);
+    const isRoot = anchor.root.home.token === unit.status().uri;
+    if (isRoot) await this.#checkHome(unit, root, anchor.root.home);
+    return derives || isRoot;
   }
 
   #send(unit: TokenUnit, pin: Buffer, enrol: OtpLoginParams['enrol']): Promise<string | undefined> {

@@ -12,7 +12,8 @@ import type { PromptPlace } from '../platform/prompt/prompt-program.js';
 import type { OtpSlotInfo, PinTries } from '../tokenhost/messages.js';
 import type { CardChoices, CardPlan, SetupStep } from './wire-cards.js';
 
-export type TokenState = 'absent' | 'present' | 'unlocked' | 'degraded';
+/** `identified`: its keys are those of the keyring; cards show them without a PIN. */
+export type TokenState = 'absent' | 'present' | 'identified' | 'unlocked' | 'degraded';
 
 export type TokenKind = 'pkcs11' | 'yubikey-piv' | 'yubikey-otp';
 
@@ -149,8 +150,11 @@ export interface KeeperCalls {
     };
   };
   readonly status: { params: Record<string, never>; result: KeeperStatus };
-  /** Looks at every token now. */
-  readonly tokens: { params: Record<string, never>; result: { tokens: readonly TokenStatus[] } };
+  /** Looks at every token now; with `glance` without disturbing a card that is the same as before. */
+  readonly tokens: {
+    params: { readonly glance?: boolean | undefined };
+    result: { tokens: readonly TokenStatus[] };
+  };
   readonly 'unlock.begin': {
     params: {
       token?: string | undefined;

@@ -49,7 +49,9 @@ export const tokenKind = z.enum(['pkcs11', 'yubikey-piv', 'yubikey-otp']);
 
 export const tokenStatusSchema = z.object({
   name: z.string(),
-  state: z.enum(['absent', 'present', 'unlocked', 'degraded']),
+  state: z
+    .enum(['absent', 'present', 'identified', 'unlocked', 'degraded'])
+    .describe('identified: a card whose keys are those of the keyring'),
   kind: tokenKind,
   uri: z.string(),
   module: z.string().optional(),

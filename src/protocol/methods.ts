@@ -91,7 +91,12 @@ export const METHODS = {
   ),
   'tokens.list': method(
     'Every configured token and its state.',
-    empty,
+    z.strictObject({
+      glance: z
+        .boolean()
+        .optional()
+        .describe('ask readers, not cards: a card that is asked ends what other programs do with it'),
+    }),
     z.object({ tokens: z.array(tokenStatusSchema) }),
   ),
   'tokens.plan': method(

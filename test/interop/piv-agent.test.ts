@@ -72,7 +72,7 @@ describe('keys on a YubiKey', () => {
 
     const unlocked = await agent.unlockCard();
     expect([unlocked.status, desk.key.state.isPinVerified]).toEqual([0, false]);
-    expect(await states()).toContain('present');
+    expect(await states()).toContain('identified');
     expect(await shown('show', LEAF)).toMatchObject({ keyId, loaded: true });
     const card = desk.key;
     desk.reader.remove();

@@ -60,7 +60,7 @@ class TokenWatch {
     while (this.#hasReader) {
       await sleep(LOOK_EVERY_MS);
       if (this.#isStopping) throw new AgentError('agent.stopping');
-      for (const token of (await client.call('tokens.list', {})).tokens) this.#compare(token);
+      for (const token of (await client.call('tokens.list', { glance: true })).tokens) this.#compare(token);
     }
     return { json: {}, text: '' };
   }
