@@ -268,9 +268,9 @@ export class TokenUnit {
     const pause = BACKOFF_MS[Math.min(this.#failures, BACKOFF_MS.length - 1)] ?? 0;
     if (pause > 0) await delay(pause);
     await this.#parted;
-    this.#link ??= this.#startHost();
+    const link = (this.#link ??= this.#startHost());
     try {
-      const { result } = await this.#link.call('open', selectorOf(this.config), OPEN_DEADLINE_MS);
+      const { result } = await link.call('open', selectorOf(this.config), OPEN_DEADLINE_MS);
       this.#events.alerts?.looked(this.config.name, result);
       this.#info = result;
       this.#reason = undefined;
@@ -278,7 +278,7 @@ export class TokenUnit {
       this.#startProbing();
       return result;
     } catch (error) {
-      const cause = nameHolders(asAgentError(error), [process.pid, this.#link?.pid]);
+      const cause = nameHolders(asAgentError(error), [process.pid, link.pid]);
       this.#reason = cause;
       this.#forget();
       if (cause.code === 'token.host-crashed' || cause.code === 'token.timeout') this.#failures += 1;

@@ -1,10 +1,10 @@
 /** A YubiKey among other programs, and what the agent says of it: states, a card that is busy, one that nobody uses. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AgentClient } from '../../src/client/client.js';
-import { AgentError } from '../../src/errors/agent-error.js';
 import { connectTo, outcomeOf } from '../support/agent-client.js';
 import { ROOT_KEY, rootStatement } from '../support/card-root.js';
 import { ownedCard, PivAgent } from '../support/piv-agent.js';
+import { rejectionOf } from '../support/rejection.js';
 import { INS } from '../support/virtual-yubikey/apdu.js';
 import { PcscClient } from '../support/virtual-yubikey/pcsc-client.js';
 import { YubiKeyDesk } from '../support/virtual-yubikey/virtual-yubikey.js';
@@ -80,9 +80,8 @@ describe('another program', () => {
     await begin();
     const other = await PcscClient.connect(desk, { mode: 'exclusive' });
     try {
-      const failed = await client.call('unlock.begin', { token: 'key' }).catch((error: unknown) => error);
-      expect(failed).toBeInstanceOf(AgentError);
-      expect(failed).toMatchObject({ code: 'token.busy', hint: expect.stringContaining('pcsc-client (pid') });
+      const { code, hint } = await rejectionOf(client.call('unlock.begin', { token: 'key' }));
+      expect([code, hint]).toEqual(['token.busy', expect.stringContaining('pcsc-client (pid')]);
     } finally {
       await other[Symbol.asyncDispose]();
     }
@@ -93,8 +92,7 @@ describe('another program', () => {
     await begin();
     await using other = await PcscClient.connect(desk);
     await other.beginTransaction();
-    const failed = await client.call('unlock.begin', { token: 'key' }).catch((error: unknown) => error);
-    expect(failed).toMatchObject({ code: 'token.busy' });
+    expect((await rejectionOf(client.call('unlock.begin', { token: 'key' }))).code).toBe('token.busy');
     await other.endTransaction();
     expect((await agent.unlockCard()).status).toBe(0);
   });

@@ -23,7 +23,7 @@ const LONGEST_PAUSE_MS = 400;
 /** Between two requests of one client, milliseconds. */
 const BREATH_MS = 10;
 const RECOVERY_TRIES = 100;
-const LEASE_SECONDS = 120;
+const LEASE_SECONDS = 3_600;
 const LEDGER_ATTEMPTS = 100;
 
 export interface CycleFigures {
