@@ -24,7 +24,7 @@ import { TufSigner } from './tuf-signer.js';
 const REPOSITORY = 'acme.example/updates';
 
 /** Signs with keys by role; counts what it signs. */
-export class KeysInMemory implements Signer {
+class KeysInMemory implements Signer {
   readonly keys = new Map<string, TufSigner>();
   readonly guard = new Map<string, GuardedRole>();
   orders = 0;

@@ -20,6 +20,7 @@ import { addTargets, removeTargets } from '../../src/trust/tuf/target-changes.js
 import { namedFiles, storeTargets } from '../../src/trust/tuf/target-files.js';
 import { checkTargetName } from '../../src/trust/tuf/target-name.js';
 import { readView } from '../../src/trust/tuf/view.js';
+import { childOnSmallDisk } from '../support/small-disk.js';
 import { TempFolder } from '../support/temp-folder.js';
 import { SoftwarePublisher } from '../support/tuf-publisher.js';
 import { TufSigner } from '../support/tuf-signer.js';
@@ -266,6 +267,33 @@ it('a thousand files cost as many signatures as one, and are read back', async (
   expect(faults()).toEqual([]);
   expect(readdirSync(made.folder.targets)).toHaveLength(10);
 }, 120_000);
+
+const FULL_DISK = `
+const { storeTargets } = await import(DIST + '/trust/tuf/target-files.js');
+const { TufFolder } = await import(DIST + '/trust/tuf/folder.js');
+const { mkdirSync, readdirSync, writeFileSync } = await import('node:fs');
+const folder = new TufFolder(process.argv[1] + '/updates');
+folder.create();
+folder.write('timestamp.json', Buffer.from('old'));
+writeFileSync(process.argv[1] + '/small', 'x');
+writeFileSync(process.argv[1] + '/filler', Buffer.alloc(40 * 1024));
+const codeOf = async (work) => { try { await work(); return 'none'; } catch (error) { return error.code; } };
+const stored = await codeOf(() => storeTargets(folder, [{ name: 'large', path: process.execPath }]));
+const written = await codeOf(async () => folder.write('timestamp.json', Buffer.alloc(120 * 1024)));
+say({ stored, written, timestamp: folder.read('timestamp.json', 'timestamp').toString(),
+  targets: readdirSync(folder.targets), incoming: readdirSync(folder.incoming) });
+`;
+
+it('a full disk ends a publish before anything is in its place', async () => {
+  await using child = childOnSmallDisk(FULL_DISK, { folder: temp.path, options: 'size=128k' });
+  expect(await child.heard()).toEqual({
+    stored: 'state.write',
+    written: 'state.write',
+    timestamp: 'old',
+    targets: [],
+    incoming: [],
+  });
+});
 
 it('every root stays, and the newest is trusted from then on', async () => {
   for (let version = 2; version <= 4; version += 1) {
