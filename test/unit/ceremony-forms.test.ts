@@ -1,7 +1,8 @@
 /** Ceremonies for what is no root of TUF: roots of a notary-server, targets, certificates of keys; and rehearsals of them. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { outputsOf } from '../../src/ceremony/closing.js';
+import { closeCeremony, outputsOf } from '../../src/ceremony/closing.js';
 import { changesOf } from '../../src/ceremony/diff.js';
+import type { Preparation } from '../../src/ceremony/preparing.js';
 import { CeremonySession } from '../../src/ceremony/session.js';
 import { sealFactsOf, takeSeal } from '../../src/ceremony/sealing.js';
 import { sealMessage } from '../../src/ceremony/seal.js';
@@ -21,6 +22,7 @@ import {
   openedSession,
   prepared,
   signedAndClosed,
+  waive,
 } from '../support/paper-ceremony.js';
 import { onlineKey, SoftwareHolder } from '../support/software-holder.js';
 import { TempFolder } from '../support/temp-folder.js';
@@ -202,7 +204,9 @@ describe('repositories', () => {
       ],
     });
     const { outputs } = signedAndClosed(folder, [carol, bob]);
-    expect(outputs[0]?.file).toMatch(/^out\/registry\.example_acme_app_cosign_1\.[0-9a-f]{8}\.certificate\.json$/);
+    expect(outputs[0]?.file).toMatch(
+      /^out\/registry\.example_acme_app_cosign_1\.[0-9a-f]{8}\.certificate\.json$/,
+    );
     const roots = certificateRoots(
       [alice, bob, carol].map((one) => Buffer.from(one.publicKey, 'base64')),
       2,
@@ -283,4 +287,42 @@ it('says what an extension changes, and that it changes nothing else', () => {
     { kind: 'expires', from: '2027-11-20T00:00:00Z', to: '2028-01-01T00:00:00Z' },
   ]);
   expect(outputsOf(session.facts, false)[0]?.file).toBe('out/2.root.json');
+});
+
+it('raises the threshold, changes online keys, and brings earlier content back', () => {
+  const one = rooted();
+  const key = onlineKey();
+  const steps: readonly Preparation['action'][] = [
+    { type: 'threshold', threshold: 3 },
+    { type: 'online-keys', online: [{ document: null, role: 'timestamp', publicKeys: [key], threshold: 1 }] },
+    { type: 'heal', from: 1 },
+  ];
+  const roots = [one.root];
+  let { policy, previous } = one;
+  for (const [at, action] of steps.entries()) {
+    const folder = prepared(temp.join(`step-${at}`), {
+      id: `step-${at}`,
+      action,
+      policy: { ...policy, threshold: { min: 2, max: 5 } },
+      previous,
+      signers: ['alice', 'bob', 'carol'],
+      documents: [{ id: 'root', format: 'tuf', role: 'root', base: roots, authority: null }],
+    });
+    using session = openedSession(folder.path);
+    waive(session, 'THRESHOLD-SANE', 'alice');
+    for (const holder of [alice, bob, carol])
+      for (const file of holder.signatures(session.facts)) session.take(file, 'made');
+    closeCeremony(session, false);
+    const after = afterwards(folder, at + 2);
+    roots.push(after.root);
+    ({ policy, previous } = after);
+  }
+  const [first, second, third, fourth] = roots.map((bytes) => readTufRoot(bytes).signed);
+  expect([second, third, fourth].map((root) => root?.roles.root.threshold)).toEqual([3, 3, 2]);
+  expect(third?.roles.timestamp.keyids).not.toEqual(first?.roles.timestamp.keyids);
+  expect(fourth).toMatchObject({
+    version: 4,
+    keys: first?.keys,
+    roles: { timestamp: { keyids: first?.roles.timestamp.keyids } },
+  });
 });
