@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings a machine that has only Node and npm to the point where one program of the project can run, then runs it.
 #
-#   bootstrap.sh quickstart [trust]|test|bench|build [arguments of the program]
+#   bootstrap.sh quickstart [trust|ceremony]|test|bench|build [arguments of the program]
 #
 # Each step looks first and acts only if something is missing: with everything present nothing is changed and no
 # network is used. Debian packages are printed before they are installed; apt runs as root, with sudo after a typed
@@ -10,9 +10,8 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-if [ "${1:-}" = quickstart ] && [ "${2:-}" = trust ]; then
-  shift
-  set -- quickstart-trust "${@:2}"
+if [ "${1:-}" = quickstart ] && [[ "${2:-}" =~ ^(trust|ceremony)$ ]]; then
+  set -- "quickstart-$2" "${@:3}"
 fi
 readonly MODE="${1:-}"
 readonly MIN_NODE='20.19.0'
@@ -138,6 +137,7 @@ missing_packages() {
       needs+=('openssl openssl' 'notary notary' 'docker-registry docker-registry' '/usr/sbin/dockerd docker.io'
         '/usr/bin/docker docker.io' 'skopeo skopeo' 'unshare util-linux' 'setpriv util-linux')
       ;;
+    quickstart-ceremony) needs+=('openssl openssl' 'jq jq' 'softhsm2-util softhsm2') ;;
     bench)
       needs+=('openssl openssl' 'ssh-keygen openssh-client' 'softhsm2-util softhsm2' 'pkcs11-tool opensc' 'p11-kit p11-kit')
       ;;
@@ -163,7 +163,7 @@ missing_packages() {
   [ "$MODE" != test ] || has_libsecret || say libsecret-1-0
   [ "$MODE" != test ] || [ -e /usr/include/PCSC/ifdhandler.h ] || say libpcsclite-dev
   [ "$MODE" != test ] || has_postgres || say postgresql
-  [ "$MODE" != test ] || has_securesystemslib || printf '%s\n' python3-securesystemslib python3-cryptography
+  [[ ! "$MODE" =~ ^(test|quickstart-ceremony)$ ]] || has_securesystemslib || printf '%s\n' python3-securesystemslib python3-cryptography
   [ "$MODE" != test ] || has_umockdev_bindings || printf '%s\n' python3-gi gir1.2-umockdev-1.0 umockdev
 }
 
@@ -273,9 +273,9 @@ become() {
 
 main() {
   case "$MODE" in
-    quickstart | quickstart-trust | test | bench | build) ;;
+    quickstart | quickstart-trust | quickstart-ceremony | test | bench | build) ;;
     *)
-      complain 'usage: bootstrap.sh quickstart [trust]|test|bench|build [arguments]'
+      complain 'usage: bootstrap.sh quickstart [trust|ceremony]|test|bench|build [arguments]'
       exit 2
       ;;
   esac
@@ -289,6 +289,7 @@ main() {
   case "$MODE" in
     quickstart) become test/build/scripts/quickstart.js "$@" ;;
     quickstart-trust) become test/build/scripts/quickstart-trust.js "$@" ;;
+    quickstart-ceremony) become test/build/scripts/quickstart-ceremony.js "$@" ;;
     bench) become test/build/bench/main.js "$@" ;;
     build) return ;;
   esac

@@ -23,7 +23,7 @@ export class TerminalSession implements AsyncDisposable {
 
   /** Waits until the terminal shows `text` for the `times`th time. */
   async waitFor(text: string, times = 1): Promise<void> {
-    const deadline = Date.now() + 10_000;
+    const deadline = Date.now() + 45_000;
     while (this.#shown.split(text).length <= times) {
       if (Date.now() > deadline)
         throw new Error(`the terminal never showed ${JSON.stringify(text)}: ${this.#shown}`);
