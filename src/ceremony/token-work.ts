@@ -50,7 +50,7 @@ export async function atToken<T>(
 /** @returns hex, DER for ECDSA */
 export async function signMessage(
   client: AgentClient,
-  { publicKey }: HeldKey,
+  { publicKey }: Pick<HeldKey, 'publicKey'>,
   { name, message }: { readonly name: string; readonly message: SigningMessage },
 ): Promise<{ readonly algorithm: KeyAlgorithm; readonly signature: string }> {
   const { algorithm } = rawFromSpki(Buffer.from(publicKey, 'base64'));

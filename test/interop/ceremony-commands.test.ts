@@ -65,6 +65,17 @@ it('prepares the first root', async () => {
   );
 });
 
+it('rehearses it on tokens that are thrown away, and nothing of that verifies', async () => {
+  const out = temp.join('rehearsal-1');
+  const played = await done('rehearse', folder, '--out', out);
+  expect(played).toMatchObject({ tokens: [...HOLDERS] });
+  const bytes = readFileSync(`${out}/out/REHEARSAL-1.root.json`);
+  expect(() => readTufRoot(bytes)).toThrow();
+  expect(
+    readTufRoot(Buffer.from(bytes.toString('utf8').replace('REHEARSAL-root', 'root'))).signed.version,
+  ).toBe(1);
+});
+
 it('asks no token for anything before it was opened and reviewed', async () => {
   const sign = ['sign', folder, '--holder', 'alice', '--pin-file', room.agent.pinFile];
   expect(await refusedWith(...sign)).toBe('ceremony.order');

@@ -82,6 +82,15 @@ export const CEREMONY_COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('../commands/ceremony-new.js')).ceremonyNew,
   },
   {
+    path: ['ceremony', 'rehearse'],
+    summary:
+      'play a prepared ceremony on SoftHSM tokens named after the holders; nothing of it verifies in earnest',
+    arguments: [FOLDER],
+    options: [{ flags: '--out <folder>', summary: 'folder to make', required: true }],
+    examples: ['touchstone ceremony rehearse root-8 --out rehearsal-8'],
+    load: async () => (await import('../commands/ceremony-rehearse.js')).ceremonyRehearse,
+  },
+  {
     path: ['ceremony', 'enrol'],
     summary: "make a root key on a holder's token, and prove that they have it",
     arguments: [{ name: '<name>', summary: 'who holds the token' }],
