@@ -117,3 +117,15 @@ it('closes, is sealed, and what comes out verifies', async () => {
   expect(pins).toEqual(['alice refused', ...accepted, ...accepted]);
   expect(events.filter(({ event }) => event === 'sealed')).toHaveLength(2);
 });
+
+it('rehearses the next one, which begins with this root', async () => {
+  const next = temp.join('root-2');
+  const from = ['--base', `${folder}/out/1.root.json`, '--policy', `${folder}/out/policy.json`];
+  await done(
+    ...['new', 'extend', ...from, '--previous', `${folder}/transcript.jsonl`, '--id', 'acme-root-2'],
+    ...['--expires', '2027-09-01', '--reason', 'it expires', '--out', next],
+  );
+  await done('rehearse', next, '--out', temp.join('rehearsal-2'));
+  const bytes = readFileSync(temp.join('rehearsal-2', 'out', 'REHEARSAL-2.root.json'));
+  expect(() => readTufRoot(bytes)).toThrow();
+});
