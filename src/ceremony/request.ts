@@ -31,6 +31,11 @@ const documentSchema = z
   })
   .readonly();
 
+/** Signatures name their document by its id. */
+function hasDistinctIds(documents: readonly { readonly id: string }[]): boolean {
+  return new Set(documents.map(({ id }) => id)).size === documents.length;
+}
+
 const requestSchema = z
   .strictObject({
     format: z.literal('touchstone-ceremony-request'),
@@ -53,7 +58,7 @@ const requestSchema = z
       .readonly(),
     /** Holders who are expected to sign. */
     signers: z.array(holderField).max(64).readonly(),
-    documents: z.array(documentSchema).min(1).max(4_096).readonly(),
+    documents: z.array(documentSchema).min(1).max(4_096).refine(hasDistinctIds).readonly(),
   })
   .readonly();
 

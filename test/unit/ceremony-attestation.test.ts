@@ -1,0 +1,70 @@
+/** Whether the maker of a token vouches for a key, with certificates that OpenSSL made. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { judgeAttestation } from '../../src/ceremony/attestation.js';
+import { keyIdOfSpki } from '../../src/ceremony/enrolment.js';
+import { TempFolder } from '../support/temp-folder.js';
+
+let temp: TempFolder;
+
+beforeEach(() => {
+  temp = new TempFolder();
+});
+afterEach(() => {
+  temp[Symbol.dispose]();
+});
+
+function openssl(...args: readonly string[]): Buffer {
+  return execFileSync('openssl', args, { cwd: temp.path, stdio: ['ignore', 'pipe', 'ignore'] });
+}
+
+/** A certificate of a name, signed by another one or by itself. */
+function certificate(name: string, issuer: string, isAuthority: boolean): string {
+  openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', `${name}.key`);
+  openssl('req', '-new', '-key', `${name}.key`, '-subj', `/CN=${name}`, '-out', `${name}.csr`);
+  writeFileSync(temp.join('extensions'), `basicConstraints=critical,CA:${isAuthority ? 'TRUE' : 'FALSE'}\n`);
+  const by =
+    issuer === name
+      ? ['-signkey', `${name}.key`]
+      : ['-CA', `${issuer}.pem`, '-CAkey', `${issuer}.key`, '-CAcreateserial'];
+  openssl(
+    'x509',
+    '-req',
+    '-in',
+    `${name}.csr`,
+    ...by,
+    '-days',
+    '10',
+    '-extfile',
+    'extensions',
+    '-out',
+    `${name}.pem`,
+  );
+  return readFileSync(temp.join(`${name}.pem`), 'utf8');
+}
+
+function keyIdOf(name: string): string {
+  return keyIdOfSpki(openssl('ec', '-in', `${name}.key`, '-pubout', '-outform', 'DER').toString('base64'));
+}
+
+it('is judged by the chain from the key to a maker that the policy names', () => {
+  const maker = certificate('maker', 'maker', true);
+  const stranger = certificate('stranger', 'stranger', true);
+  const device = certificate('device', 'maker', true);
+  const key = certificate('key', 'device', false);
+  const other = certificate('other', 'key', false);
+  const token = { serial: '1', manufacturer: 'm', model: 'YubiKey', label: '', firmware: null, slot: '9c' };
+  const judge = (attestation: readonly string[], anchors: readonly string[], name = 'key'): string =>
+    judgeAttestation({ attestation, keyId: keyIdOf(name), token }, anchors).state;
+  expect(judge([key, device], [stranger, maker])).toBe('attested');
+  expect(judge([key, device, maker], [maker])).toBe('attested');
+  expect(judge([], [maker])).toBe('none');
+  expect(judge([key, device], [stranger])).toBe('wrong');
+  expect(judge([key, device], [])).toBe('wrong');
+  expect(judge([key], [maker])).toBe('wrong');
+  expect(judge([device], [maker])).toBe('wrong');
+  expect(judge([key, stranger], [stranger])).toBe('wrong');
+  // A key that was attested vouches for nothing itself.
+  expect(judge([other, key, device], [maker], 'other')).toBe('wrong');
+});
