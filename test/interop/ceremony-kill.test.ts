@@ -29,7 +29,11 @@ afterEach(() => {
 /** Adds files with the program, and kills it as soon as so many signatures are in the folder. */
 async function addUntilKilled(folder: string, files: readonly string[], signatures: number): Promise<void> {
   const child = spawn(process.execPath, [PROGRAM, 'ceremony', 'add', folder, ...files], { stdio: 'ignore' });
-  const ended = new Promise<void>((done) => child.once('exit', () => { done(); }));
+  const ended = new Promise<void>((done) =>
+    child.once('exit', () => {
+      done();
+    }),
+  );
   const patience = Date.now() + PATIENCE_MS;
   while (child.exitCode === null && Date.now() < patience) {
     if (readdirSync(folder).filter(isSignatureFile).length >= signatures) break;

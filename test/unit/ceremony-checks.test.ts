@@ -186,7 +186,10 @@ const BAD: readonly (readonly [CheckName, string, () => CeremonyFacts])[] = [
   [
     'DIFF-DECLARED',
     'another timestamp key',
-    () => proposing(rotation, (json) => { addKey(json, 'timestamp', 'a'.repeat(64), onlineKey()); }),
+    () =>
+      proposing(rotation, (json) => {
+        addKey(json, 'timestamp', 'a'.repeat(64), onlineKey());
+      }),
   ],
   [
     'DIFF-DECLARED',
@@ -204,12 +207,18 @@ const BAD: readonly (readonly [CheckName, string, () => CeremonyFacts])[] = [
   [
     'KEYID-MATCH',
     'an id that is no hash',
-    () => proposing(rotation, (json) => { addKey(json, 'root', 'alice', onlineKey()); }),
+    () =>
+      proposing(rotation, (json) => {
+        addKey(json, 'root', 'alice', onlineKey());
+      }),
   ],
   [
     'KEY-UNIQUE',
     'one key under two ids',
-    () => proposing(rotation, (json) => { addKey(json, 'root', 'b'.repeat(64), dave.publicKey); }),
+    () =>
+      proposing(rotation, (json) => {
+        addKey(json, 'root', 'b'.repeat(64), dave.publicKey);
+      }),
   ],
   ['KEY-POP', 'a proof for another ceremony', () => enrolling(rotation, dave.enrolment('acme-root-9'))],
   [
