@@ -27,7 +27,7 @@ export function keysToRehearse({ documents, holders }: CeremonyFacts): readonly 
 }
 
 /** The policy of the rehearsal: the same rules, other tokens. */
-export function rehearsalPolicy(policy: CeremonyPolicy, understudies: Understudies): CeremonyPolicy {
+function rehearsalPolicy(policy: CeremonyPolicy, understudies: Understudies): CeremonyPolicy {
   const holders = policy.holders.map(({ name, tokens }) => ({
     name,
     tokens: tokens.map((held) => {

@@ -271,3 +271,43 @@ describe('signing', () => {
     expect(() => walkRoots(unmarked, [])).toThrow();
   });
 });
+
+it('signs roots of several repositories of a notary-server in one go, each with its own certificate', async () => {
+  const repositories = ['registry.example/acme/app', 'registry.example/acme/tool'];
+  const before = room.entries;
+  const two: Enrolment[] = [];
+  for (const [at, name] of ['alice', 'bob'].entries()) {
+    const publicKey = enrolled('alice', 'bob')[at]?.publicKey;
+    two.push(await room.enrol(name, 'acme-notary-1', { publicKey, notaryRepositories: repositories }));
+  }
+  const folder = prepared(temp.join('notary'), {
+    id: 'acme-notary-1',
+    action: {
+      type: 'init',
+      enters: two.map(({ keyId }) => keyId),
+      threshold: 1,
+      online: (['targets', 'snapshot', 'timestamp'] as const).map((role) => ({
+        document: null,
+        role,
+        publicKeys: [onlineKey()],
+        threshold: 1,
+      })),
+    },
+    policy: { ...TEST_POLICY, threshold: { min: 1, max: 2 } },
+    enrolments: two,
+    signers: ['alice', 'bob'],
+    documents: repositories.map((repository) => ({
+      id: `${repository}#root`,
+      format: 'notary1' as const,
+      role: 'root' as const,
+      base: [],
+      authority: null,
+    })),
+  });
+  using session = openedSession(folder.path, TODAY);
+  for (const check of ['BASE-LATEST', 'THRESHOLD-SANE', 'EXPIRY-WINDOW']) waive(session, check, 'alice');
+  expect(await room.sign(session, 'alice', 'bob')).toHaveLength(4);
+  // Two entries for the certificates, two for the roots.
+  expect(room.entries - before).toBe(4);
+  expect(closeCeremony(session, false).open).toEqual([]);
+});
