@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import { AREAS } from '../../src/cli/areas.js';
 import type { CommandSpec } from '../../src/cli/command.js';
 import { PROJECT_ROOT } from '../support/project-root.js';
+import { terminalPicture } from '../support/terminal-picture.js';
 
 const FOLDER = path.join(PROJECT_ROOT, 'docs/ceremony');
 /** Every command has them. */
@@ -100,4 +101,25 @@ it('points at pages and pictures that are there', () => {
       .filter((target) => !existsSync(target)),
   );
   expect(lost).toEqual([]);
+});
+
+it('shows pictures of commands that exist', () => {
+  const images = path.join(FOLDER, 'images');
+  const lines = readdirSync(images).flatMap((name) => {
+    const text = readFileSync(path.join(images, name), 'utf8').replaceAll(/<[^>]*>/g, '');
+    return [...text.matchAll(/^\$ (touchstone .*)$/gm)].map(([, line = '']) => line);
+  });
+  expect(lines).toHaveLength(2);
+  expect(lines.map((line) => faultOf({ line, isWhole: true }))).toEqual([undefined, undefined]);
+});
+
+it('has pictures in which a terminal can be read', () => {
+  const picture = terminalPicture(
+    'a < b',
+    '$ touchstone paths\r\n\u001b[1G\u001b[0Jone & two  - three four\r\n',
+    18,
+  );
+  const rows = [...picture.matchAll(/<text [^>]*>([^<]*)<\/text>/g)].map(([, row]) => row);
+  expect(rows).toEqual(['$ touchstone paths', 'one &amp; two  - three', 'four']);
+  expect(picture).toContain('<title>a &lt; b</title>');
 });
