@@ -12,7 +12,8 @@ export interface HeldKey {
   readonly publicKey: string;
 }
 
-const SHOWN_DIGITS = 8;
+/** Of the id of a key: eight would be found again by trying keys, in minutes. */
+const SHOWN_DIGITS = 16;
 
 export class HolderBook {
   readonly #keys: ReadonlyMap<string, HeldKey>;
@@ -34,7 +35,7 @@ export class HolderBook {
     return [...this.#keys.values()].filter((key) => holder === undefined || key.holder === holder);
   }
 
-  /** `alice (d76b03f1, SoftHSM v2 18158855)`, or the start of the id of a key that nobody here holds. */
+  /** `alice (d76b03f1a5b6c7d8, SoftHSM v2 18158855)`, or the start of the id of a key that nobody here holds. */
   nameOf(keyId: string): string {
     const key = this.#keys.get(keyId);
     const short = keyId.slice(0, SHOWN_DIGITS);

@@ -14,9 +14,12 @@ import { readForm, type Loaded } from './one-form.js';
 
 const file = z.strictObject({ version: versionField, sha256: sha256Field }).readonly();
 
+const NOTARY_ID = /^[\x21-\x7e]+#root$/;
+const CERTIFICATE_ID = /^[\x21-\x7e]+#[\x21-\x7e]+@[1-9]\d*$/;
+
 const documentSchema = z
   .strictObject({
-    /** `root`, `targets`, `REPOSITORY#root` for one of a notary-server, `REPOSITORY#ROLE@EPOCH` for a key certificate; each once. */
+    /** `root`, `targets`, `REPOSITORY#root` for one of a notary-server, `REPOSITORY#ROLE@EPOCH` for a key certificate; each once. It is shown. */
     id: z.string().min(1).max(300),
     format: z.enum(['tuf', 'notary1', 'certificate']),
     /** The role that it is of, and that signs it. */
@@ -29,6 +32,7 @@ const documentSchema = z
     /** The document that is to be signed, in full. */
     signed: jsonObjectField,
   })
+  .refine(isNamedAsItIs, { path: ['id'] })
   .readonly();
 
 /** Signatures name their document by its id. */
@@ -68,4 +72,18 @@ export type RequestDocument = z.infer<typeof documentSchema>;
 /** @throws AgentError `ceremony.file` */
 export function readRequest(bytes: Buffer): Loaded<CeremonyRequest> {
   return readForm(bytes, requestSchema, 'request.json');
+}
+
+/** People read the id and sign what has that format and role: the two must not differ, and an id must not draw on the terminal. */
+function isNamedAsItIs({
+  id,
+  format,
+  role,
+}: {
+  readonly id: string;
+  readonly format: 'tuf' | 'notary1' | 'certificate';
+  readonly role: 'root' | 'targets';
+}): boolean {
+  if (format === 'tuf') return id === role;
+  return role === 'root' && (format === 'notary1' ? NOTARY_ID : CERTIFICATE_ID).test(id);
 }

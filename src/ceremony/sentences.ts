@@ -4,8 +4,10 @@ import type { KeyCertificate } from '../formats/key-certificate/document.js';
 import type { Change } from './diff.js';
 import type { HolderBook } from './holder-book.js';
 
-const SHOWN_PATHS = 8;
-const SHOWN_CHARACTERS = 120;
+/** The longest name, pattern or kind that a request can hold: nothing that is signed is cut off. */
+const SHOWN_CHARACTERS = 512;
+/** Of keys that no holder has. Eight digits are found again by trying keys, in minutes. */
+const SHOWN_DIGITS = 16;
 
 /** One sentence for each change. */
 export function sentenceOf(change: Change, holders: HolderBook): string {
@@ -43,7 +45,7 @@ export function unchangedSentences(changes: readonly Change[]): readonly string[
 }
 
 function keyWords(role: string, keyId: string, holders: HolderBook): string {
-  return role === 'root' ? `the root key of ${holders.nameOf(keyId)}` : `key ${keyId.slice(0, 8)} of ${role}`;
+  return role === 'root' ? `the root key of ${holders.nameOf(keyId)}` : `key ${short(keyId)} of ${role}`;
 }
 
 function delegationWords({
@@ -52,10 +54,8 @@ function delegationWords({
   threshold,
   paths,
 }: Extract<Change, { kind: 'delegated' | 'changed' }>): string {
-  const keys = keyIds.map((one) => one.slice(0, 8)).join(', ');
-  const more = paths.length > SHOWN_PATHS ? ` and ${paths.length - SHOWN_PATHS} more` : '';
-  const listed = paths.slice(0, SHOWN_PATHS).map(shown).join(', ');
-  return `${shown(name)} (${threshold} of ${keyIds.length}: ${keys}; paths ${listed}${more})`;
+  const keys = keyIds.map(short).join(', ');
+  return `${shown(name)} (${threshold} of ${keyIds.length}: ${keys}; paths ${paths.map(shown).join(', ')})`;
 }
 
 function certificateWords({
@@ -70,12 +70,17 @@ function certificateWords({
 }: KeyCertificate): string {
   const name = shown(`${repository}#${role}@${epoch}`);
   if (action === 'revoke')
-    return `the certificates of key ${keyId.slice(0, 8)} of ${name} are taken back for good`;
-  return `key ${keyId.slice(0, 8)} is certified as ${name} for ${shown(kinds.join(', '))}, from ${dayOf(notBefore)} to ${dayOf(notAfter)}`;
+    return `the certificates of key ${short(keyId)} of ${name} are taken back for good`;
+  const listed = kinds.map(shown).join(', ');
+  return `key ${short(keyId)} is certified as ${name} for ${listed}, from ${dayOf(notBefore)} to ${dayOf(notAfter)}`;
 }
 
 function dayOf(time: string): string {
   return printable(time, 40).replace(/T00:00:00Z$/, '');
+}
+
+function short(keyId: string): string {
+  return keyId.slice(0, SHOWN_DIGITS);
 }
 
 function shown(text: string): string {
