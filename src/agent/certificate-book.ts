@@ -5,6 +5,7 @@ import { AgentError, asAgentError } from '../errors/agent-error.js';
 import { certificateStanding, type CertificateStanding } from '../formats/key-certificate/standing.js';
 import {
   certificateRoots,
+  storedRevocation,
   verifyKeyCertificate,
   type CertificateRoots,
   type VerifiedCertificate,
@@ -111,11 +112,13 @@ export class CertificateBook {
     }
   }
 
-  /** After a change of the roots, statements of those before are nothing any more. */
+  /** After a change of the roots, certificates of those before are nothing any more; their revocations stay. */
   #verified(envelope: Buffer): readonly VerifiedCertificate[] {
     try {
       return [verifyKeyCertificate(envelope, this.#roots)];
     } catch (thrown) {
+      const revocation = revocationIn(envelope);
+      if (revocation !== undefined) return [revocation];
       this.#options.note('certificate passed over', { reason: asAgentError(thrown).message });
       return [];
     }
@@ -151,6 +154,14 @@ export class CertificateBook {
     };
     this.#passes.set(record.keyId, pass);
     return pass;
+  }
+}
+
+function revocationIn(envelope: Buffer): VerifiedCertificate | undefined {
+  try {
+    return storedRevocation(envelope);
+  } catch {
+    return undefined;
   }
 }
 

@@ -45,12 +45,25 @@ function requireNext(directory: string, { document, bytes }: SignedOutput): void
     throw refused(`there is another ${nameOf(role, version)} already`);
   if (read(join(directory, nameOf(role, version + 1))) !== undefined)
     throw refused('there is a later version already');
+  requireAuthority(directory, document);
   const base = document.base.at(-1);
   if (base === undefined) return;
   const before = read(join(directory, nameOf(role, version - 1)));
   if (before?.equals(base.bytes) !== true) {
     throw refused(`${nameOf(role, version - 1)} there is not the file that the ceremony began with`);
   }
+}
+
+/** The root that a folder brings along proves nothing: it has to be the newest of those that clients get. */
+function requireAuthority(directory: string, { authority }: DocumentFacts): void {
+  if (authority === undefined) return;
+  const { version } = authority.document;
+  if (read(join(directory, nameOf('root', version)))?.equals(authority.bytes) !== true)
+    throw refused(`${nameOf('root', version)} there is not the root that the ceremony went by`);
+  if (read(join(directory, nameOf('root', version + 1))) !== undefined)
+    throw refused(
+      `the ceremony went by root ${version}, and ${nameOf('root', version + 1)} is there already`,
+    );
 }
 
 function nameOf(role: string, version: number): string {

@@ -162,6 +162,14 @@ const BAD: readonly (readonly [CheckName, string, () => CeremonyFacts])[] = [
     'a transcript of another ceremony',
     () => withRequest(rotation, { previous: '2'.repeat(64) }),
   ],
+  [
+    'BASE-LATEST',
+    'a policy that the ceremony before did not leave',
+    () => {
+      const policy = asLoaded({ ...rotation.policy.value, name: 'another' });
+      return withRequest({ ...rotation, policy }, { policy: policy.sha256 });
+    },
+  ],
   ['BASE-LATEST', 'no transcript', () => ({ ...rotation, previous: undefined })],
   [
     'VERSION-NEXT',

@@ -1,8 +1,9 @@
 /** What the ceremony begins with: is it the right thing, whole, and the newest. */
 import { keyIdsOf } from '../authority.js';
-import type { DocumentFacts } from '../facts.js';
+import type { CeremonyFacts, DocumentFacts } from '../facts.js';
+import { POLICY_FILE, policyOutput } from '../file-names.js';
 import { signersOf, type SignedFile } from '../signed-file.js';
-import { fail, pass, perDocument, type Check } from './check.js';
+import { fail, pass, perDocument, type Check, type CheckResult } from './check.js';
 
 /** The policy is the one that the request was made for. */
 export const policyHash: Check = ({ request, policy }) => [
@@ -28,8 +29,10 @@ export const baseThreshold: Check = perDocument(
   (document) => brokenStep(document.order.role === 'root' ? document.base : []) ?? unsignedTargets(document),
 );
 
-/** The newest version is the one that the ceremony before this one made. */
-export const baseLatest: Check = (facts) => {
+/** The newest version, and the policy, are those that the ceremony before this one left. */
+export const baseLatest: Check = (facts) => [...latestBases(facts), ...latestPolicy(facts)];
+
+function latestBases(facts: CeremonyFacts): readonly CheckResult[] {
   const { previous, request } = facts;
   return facts.documents.map(({ order, base }) => {
     const file = base.at(-1);
@@ -49,7 +52,24 @@ export const baseLatest: Check = (facts) => {
       ? pass('BASE-LATEST', order.id, 'it is what the ceremony before this one made')
       : fail('BASE-LATEST', order.id, 'the ceremony before this one made another file');
   });
-};
+}
+
+/** The policy says whose key is whose: one that somebody prepared would put other keys under the names of holders. */
+function latestPolicy({ previous, request, policy }: CeremonyFacts): readonly CheckResult[] {
+  if (previous === undefined || request.value.previous === null) return [];
+  const names = request.value.rehearsal ? [policyOutput(false), policyOutput(true)] : [policyOutput(false)];
+  const left = previous.flatMap(({ event }) => {
+    if (event.event === 'opened') return [event.policy];
+    return event.event === 'closed'
+      ? event.outputs.filter(({ file }) => names.includes(file)).map(({ sha256 }) => sha256)
+      : [];
+  });
+  return [
+    left.at(-1) === policy.sha256
+      ? pass('BASE-LATEST', POLICY_FILE, 'it is what the ceremony before this one left')
+      : fail('BASE-LATEST', POLICY_FILE, 'the ceremony before this one left another policy'),
+  ];
+}
 
 /** The new version is one higher, in the request and in the document. */
 export const versionNext: Check = perDocument('VERSION-NEXT', 'the version is the next one', (document) => {

@@ -44,7 +44,22 @@ export function verifyKeyCertificate(source: string | Buffer, roots: Certificate
   if (signers.length < roots.threshold) {
     throw invalid(`${signers.length} of the ${roots.threshold} root signatures that it takes are good`);
   }
-  return { certificate, hash: createHash('sha256').update(envelope.payload).digest('hex'), signers };
+  return { certificate, hash: hashOf(envelope), signers };
+}
+
+/**
+ * A revocation that was verified when it was stored, whoever the roots are now; undefined for anything else.
+ * @throws AgentError `certificate.invalid`
+ */
+export function storedRevocation(source: Buffer): VerifiedCertificate | undefined {
+  const envelope = read(source);
+  if (envelope.payloadType !== KEY_CERTIFICATE_TYPE) return undefined;
+  const certificate = parseKeyCertificate(envelope.payload);
+  return certificate.action === 'revoke' ? { certificate, hash: hashOf(envelope), signers: [] } : undefined;
+}
+
+function hashOf({ payload }: DsseEnvelope): string {
+  return createHash('sha256').update(payload).digest('hex');
 }
 
 function read(source: string | Buffer): DsseEnvelope {
