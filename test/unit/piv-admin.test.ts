@@ -166,6 +166,27 @@ describe('the PIN', () => {
   });
 });
 
+describe('what is sent', () => {
+  it.each([
+    ['the PIN', INS.verify],
+    ['a new PIN', INS.changeReference],
+    ['a new management key', INS.setManagementKey],
+  ])('as %s is overwritten, also when the card is pulled out', (_what, ins) => {
+    const sent: Buffer[] = [];
+    const pulled = (apdu: Buffer): Buffer => {
+      if (apdu[1] !== ins) return exchange(apdu);
+      sent.push(apdu);
+      throw new Error('pulled out');
+    };
+    using card = new PivAdmin({ exchange: pulled, close: () => undefined }, SERIAL);
+    expect(() => {
+      card.enterPin(PIN, true);
+      card.openManagement();
+    }).toThrow('pulled out');
+    expect(sent.map((apdu) => apdu.every((byte) => byte === 0))).toEqual([true]);
+  });
+});
+
 describe('the PUK', () => {
   it.each(['12345678', '12345', '123456789'])('is refused as %s before anything is sent', (puk) => {
     using card = admin();

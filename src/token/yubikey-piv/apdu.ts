@@ -65,8 +65,12 @@ export function commandApdus({ ins, p1 = 0, p2 = 0, data = new Uint8Array() }: C
 export function transceive(exchange: Exchange, command: Command): Answer {
   let answer: Answer = { data: Buffer.alloc(0), statusWord: SW_OK };
   for (const apdu of commandApdus(command)) {
-    answer = parseAnswer(exchange(apdu));
-    apdu.fill(0);
+    try {
+      answer = parseAnswer(exchange(apdu));
+    } finally {
+      // It may hold a PIN, also where the card is gone.
+      apdu.fill(0);
+    }
     if (answer.statusWord !== SW_OK && answer.statusWord >> 8 !== SW_MORE) return answer;
   }
   const pieces = [answer.data];

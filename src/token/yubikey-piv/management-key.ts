@@ -77,12 +77,15 @@ export function proveManagementKey(
 /** Gives the card another key; the old one has to be proved. @throws AgentError `token.device` */
 export function setManagementKey(exchange: Exchange, algorithm: ManagementAlgorithm, key: Uint8Array): void {
   const data = Buffer.concat([Buffer.of(algorithm.number, REFERENCE, key.length), key]);
-  const { statusWord } = transceive(exchange, { ins: INS.setManagementKey, p1: 0xff, p2: NO_TOUCH, data });
-  data.fill(0);
-  if (statusWord === SW_OK) return;
-  throw new AgentError('token.device', {
-    message: `changing the management key: the card refused (${statusWord.toString(16)})`,
-  });
+  try {
+    const { statusWord } = transceive(exchange, { ins: INS.setManagementKey, p1: 0xff, p2: NO_TOUCH, data });
+    if (statusWord === SW_OK) return;
+    throw new AgentError('token.device', {
+      message: `changing the management key: the card refused (${statusWord.toString(16)})`,
+    });
+  } finally {
+    data.fill(0);
+  }
 }
 
 function encrypt({ cipher }: ManagementAlgorithm, key: Uint8Array, block: Buffer): Buffer {

@@ -65,8 +65,7 @@ export class PivAdmin implements Disposable {
     requirePin(pin);
     if (isNew) this.#changeFactory('pin', pin);
     const data = fillPin(pin);
-    this.#requireRight('pin', this.#send({ ins: INS.verify, p2: REFERENCE.pin, data }));
-    data.fill(0);
+    this.#requireRight('pin', this.#sendSecret({ ins: INS.verify, p2: REFERENCE.pin, data }));
   }
 
   /** Changes a PUK of the factory. @throws AgentError `token.pin-format`, `token.object-exists` when somebody has changed it */
@@ -156,9 +155,7 @@ export class PivAdmin implements Disposable {
     old.copy(data);
     next.copy(data, old.length);
     next.fill(0);
-    const answer = this.#send({ ins: INS.changeReference, p2: REFERENCE[which], data });
-    data.fill(0);
-    this.#requireRight(which, answer);
+    this.#requireRight(which, this.#sendSecret({ ins: INS.changeReference, p2: REFERENCE[which], data }));
   }
 
   #requireRight(which: keyof typeof REFERENCE, { statusWord }: Answer): void {
@@ -173,6 +170,15 @@ export class PivAdmin implements Disposable {
 
   #ask(what: string, command: Command): Buffer {
     return requireOk(what, this.#send(command));
+  }
+
+  /** Overwrites the data, whatever becomes of them. */
+  #sendSecret(command: Command & { readonly data: Buffer }): Answer {
+    try {
+      return this.#send(command);
+    } finally {
+      command.data.fill(0);
+    }
   }
 
   #send(command: Command): Answer {

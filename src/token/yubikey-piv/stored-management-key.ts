@@ -41,8 +41,11 @@ export function readStoredManagementKey(exchange: Exchange): Buffer {
 /** Stores a key, and says that it is there. PIN and management key have to be proved. @throws AgentError `token.device` */
 export function storeManagementKey(exchange: Exchange, key: Uint8Array): void {
   const command = protectedCommand(key);
-  putData(exchange, PROTECTED_OBJECT, command);
-  command.fill(0);
+  try {
+    putData(exchange, PROTECTED_OBJECT, command);
+  } finally {
+    command.fill(0);
+  }
   const before = adminElements(exchange);
   const flags = Buffer.of((before.get(ADMIN.flags)?.[0] ?? 0) | KEY_STORED);
   const pinChanged = before.get(ADMIN.pinChanged);
