@@ -1,5 +1,6 @@
 /** Whether the maker of a token vouches for a key: certificates from one the policy trusts down to the key. */
 import { X509Certificate } from 'node:crypto';
+import { parseAttestation } from '../formats/piv-attestation.js';
 import type { Enrolment } from './enrolment.js';
 import { sha256Hex } from './one-form.js';
 
@@ -10,9 +11,10 @@ export interface AttestationVerdict {
 
 /** @param anchors certificates in PEM */
 export function judgeAttestation(
-  { attestation, keyId, token }: Pick<Enrolment, 'attestation' | 'keyId' | 'token'>,
+  enrolment: Pick<Enrolment, 'attestation' | 'keyId' | 'token' | 'pinPolicy' | 'touchPolicy'>,
   anchors: readonly string[],
 ): AttestationVerdict {
+  const { attestation, keyId, token } = enrolment;
   if (attestation.length === 0)
     return { state: 'none', says: `not attested: ${token.model} has no certificate of its maker` };
   const chain = readAll(attestation);
@@ -28,9 +30,28 @@ export function judgeAttestation(
   const isAnchored = trusted.some(
     (anchor) => last?.fingerprint256 === anchor.fingerprint256 || isIssuedBy(last, anchor),
   );
-  return isAnchored
-    ? { state: 'attested', says: 'its maker vouches for the key' }
-    : wrong('the certificates lead to no maker that the policy names');
+  if (!isAnchored) return wrong('the certificates lead to no maker that the policy names');
+  return saysOtherwise(leaf, enrolment)
+    ? wrong('the certificate says something else about the token than the enrolment')
+    : { state: 'attested', says: 'its maker vouches for the key' };
+}
+
+/** The maker's word counts for one card and its policies; where the enrolment claims others, it is the enrolment that is wrong. */
+function saysOtherwise(
+  leaf: X509Certificate,
+  { token, pinPolicy, touchPolicy }: Pick<Enrolment, 'token' | 'pinPolicy' | 'touchPolicy'>,
+): boolean {
+  try {
+    const { serial, firmware, policies } = parseAttestation(leaf.raw);
+    return [
+      [serial, token.serial],
+      [firmware, token.firmware],
+      [policies?.pin, pinPolicy === 'unknown' ? policies?.pin : pinPolicy],
+      [policies?.touch, touchPolicy === 'unknown' ? policies?.touch : touchPolicy],
+    ].some(([said, claimed]) => said !== undefined && said !== claimed);
+  } catch {
+    return true;
+  }
 }
 
 function isIssuedBy(one: X509Certificate | undefined, issuer: X509Certificate | undefined): boolean {

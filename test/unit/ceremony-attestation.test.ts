@@ -6,6 +6,7 @@ import { judgeAttestation } from '../../src/ceremony/attestation.js';
 import { keyIdOfSpki } from '../../src/ceremony/enrolment.js';
 import { TempFolder } from '../support/temp-folder.js';
 
+const UNKNOWN = { pinPolicy: 'unknown', touchPolicy: 'unknown' } as const;
 let temp: TempFolder;
 
 beforeEach(() => {
@@ -20,10 +21,13 @@ function openssl(...args: readonly string[]): Buffer {
 }
 
 /** A certificate of a name, signed by another one or by itself. */
-function certificate(name: string, issuer: string, isAuthority: boolean): string {
+function certificate(name: string, issuer: string, isAuthority: boolean, more = ''): string {
   openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', `${name}.key`);
   openssl('req', '-new', '-key', `${name}.key`, '-subj', `/CN=${name}`, '-out', `${name}.csr`);
-  writeFileSync(temp.join('extensions'), `basicConstraints=critical,CA:${isAuthority ? 'TRUE' : 'FALSE'}\n`);
+  writeFileSync(
+    temp.join('extensions'),
+    `basicConstraints=critical,CA:${isAuthority ? 'TRUE' : 'FALSE'}\n${more}`,
+  );
   const by =
     issuer === name
       ? ['-signkey', `${name}.key`]
@@ -56,7 +60,7 @@ it('is judged by the chain from the key to a maker that the policy names', () =>
   const other = certificate('other', 'key', false);
   const token = { serial: '1', manufacturer: 'm', model: 'YubiKey', label: '', firmware: null, slot: '9c' };
   const judge = (attestation: readonly string[], anchors: readonly string[], name = 'key'): string =>
-    judgeAttestation({ attestation, keyId: keyIdOf(name), token }, anchors).state;
+    judgeAttestation({ ...UNKNOWN, attestation, keyId: keyIdOf(name), token }, anchors).state;
   expect(judge([key, device], [stranger, maker])).toBe('attested');
   expect(judge([key, device, maker], [maker])).toBe('attested');
   expect(judge([], [maker])).toBe('none');
@@ -67,4 +71,21 @@ it('is judged by the chain from the key to a maker that the policy names', () =>
   expect(judge([key, stranger], [stranger])).toBe('wrong');
   // A key that was attested vouches for nothing itself.
   expect(judge([other, key, device], [maker], 'other')).toBe('wrong');
+});
+
+it('counts for the token and the policies that it names, and for no others', () => {
+  const maker = certificate('maker', 'maker', true);
+  const vendor = '1.3.6.1.4.1.41482.3';
+  const said = [`${vendor}.3=DER:050701`, `${vendor}.7=ASN1:INTEGER:16909060`, `${vendor}.8=DER:0202`];
+  const attestation = [certificate('key', 'maker', false, `${said.join('\n')}\n`)];
+  const token = { serial: '16909060', manufacturer: 'm', model: 'YubiKey', label: '', slot: '9c' };
+  const good = { attestation, keyId: keyIdOf('key'), token: { ...token, firmware: '5.7.1' } };
+  const judge = (change: Partial<Parameters<typeof judgeAttestation>[0]>): string =>
+    judgeAttestation({ ...UNKNOWN, ...good, ...change }, [maker]).state;
+  expect(judge({})).toBe('attested');
+  expect(judge({ pinPolicy: 'once', touchPolicy: 'always' })).toBe('attested');
+  expect(judge({ token: { ...good.token, serial: '7' } })).toBe('wrong');
+  expect(judge({ token: { ...good.token, firmware: '5.7.4' } })).toBe('wrong');
+  expect(judge({ pinPolicy: 'always' })).toBe('wrong');
+  expect(judge({ touchPolicy: 'cached' })).toBe('wrong');
 });

@@ -236,6 +236,11 @@ const BAD: readonly (readonly [CheckName, string, () => CeremonyFacts])[] = [
   ],
   ['KEY-POP', 'no enrolment', () => ({ ...rotation, enrolments: [] })],
   [
+    'KEY-POP',
+    'a key that enters because the policy names it',
+    () => withRequest({ ...rotation, enrolments: [] }, { enrolments: [] }),
+  ],
+  [
     'KEY-ATTESTED',
     'a policy that asks for it',
     () => withPolicy(rotation, { tokens: { ...rotation.policy.value.tokens, attestation: 'required' } }),

@@ -50,7 +50,7 @@ export const keyPop: Check = (facts) => {
   );
   const absent = missing.map(({ holder }) => fail('KEY-POP', holder, 'the enrolment is not there'));
   const unknown = entering(facts)
-    .filter((keyId) => facts.holders.find(keyId) === undefined)
+    .filter((keyId) => !enrolments.some(({ value }) => value.keyId === keyId))
     .map((keyId) => fail('KEY-POP', keyId.slice(0, 16), 'nobody was enrolled with this key'));
   return [...judged, ...absent, ...unknown];
 };
