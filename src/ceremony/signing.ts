@@ -1,4 +1,5 @@
 /** Signing at a token of a holder: one PIN for all documents, each signature verified and on disk before the next is made. */
+import { AgentError } from '../errors/agent-error.js';
 import { authoritiesOf } from './board.js';
 import { circumstancesOf } from './checks/signatures.js';
 import { signingMessage, type SigningMessage } from './document.js';
@@ -24,6 +25,13 @@ export interface TokenTurn {
 export function remainingTurns(session: CeremonySession, holders?: readonly string[]): readonly TokenTurn[] {
   const { request, holders: book, documents } = session.facts;
   const wanted = holders ?? request.value.signers;
+  const stranger = wanted.find((holder) => book.keys(holder).length === 0);
+  if (stranger !== undefined) {
+    throw new AgentError('usage.invalid', {
+      message: `signing: ${stranger} holds no key of this ceremony`,
+      hint: 'the board names who is expected: "touchstone ceremony add FOLDER"',
+    });
+  }
   return wanted.flatMap((holder) =>
     book.keys(holder).flatMap((held) => {
       const missing = documents.filter((document) => needs(session, document, held.keyId));

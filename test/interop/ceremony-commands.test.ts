@@ -87,6 +87,18 @@ it('asks no token for anything before it was opened and reviewed', async () => {
   await done('review', folder, '--confirm', `1 ${words}`);
 });
 
+it('asks nobody who has no part in it', async () => {
+  const { status, stderr } = await ceremony(
+    'sign',
+    folder,
+    '--holder',
+    'mallory',
+    '--pin-file',
+    room.agent.pinFile,
+  );
+  expect([status, stderr]).toEqual([2, expect.stringContaining('mallory holds no key of this ceremony')]);
+});
+
 it('signs with one token after the other, and shows the board', async () => {
   const wrong = room.agent.writePin('wrong-pin', '999999');
   expect(await refusedWith('sign', folder, '--holder', 'alice', '--pin-file', wrong)).toBe(
