@@ -4,7 +4,7 @@
  * --keep they stay.
  */
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import type { DemoAgent } from '../support/demo-agent.js';
@@ -199,6 +199,11 @@ async function rotation(stage: Stage): Promise<void> {
       ...['--signer', 'alice', '--signer', 'bob', '--signer', 'dave', '--out', 'root-2'],
     );
   });
+  await step(
+    'rehearsed it with SoftHSM tokens named after the holders; nothing of that can verify',
+    () => stage.must('ceremony', 'rehearse', 'root-2', '--out', 'rehearsal'),
+    () => lineWith(readdirSync(stage.at('rehearsal', 'out')).join('\n'), 'REHEARSAL'),
+  );
   await step(
     'opened and reviewed the real one',
     () => review(stage, 'root-2', `2 ${words}`, 'alice', 'bob'),

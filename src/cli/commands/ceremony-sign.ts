@@ -42,7 +42,8 @@ async function signAll(
 ): Promise<readonly string[]> {
   const { context, session, client, source } = room;
   const files: string[] = [];
-  for (const turn of remainingTurns(session, named.length === 0 ? undefined : named)) {
+  const turns = remainingTurns(session, named.length === 0 ? undefined : named);
+  for (const turn of turns) {
     const found = await holderToken(room, turn.held, named.length > 0);
     if (found === undefined) continue;
     context.note(announcement(turn, found));
@@ -53,7 +54,8 @@ async function signAll(
       () => signTurn(parts, turn, found),
     );
     files.push(...made);
-    context.note(boardText(session.board(), session.facts.holders));
+    // After the last one the command ends with it.
+    if (turn !== turns.at(-1)) context.note(boardText(session.board(), session.facts.holders));
     context.note(`Remove ${possessive(turn.held.holder)} token.`);
   }
   return files;
