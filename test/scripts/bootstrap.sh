@@ -151,7 +151,7 @@ missing_packages() {
         'dbus-run-session dbus' 'gnome-keyring-daemon gnome-keyring' 'gdbus libglib2.0-bin'
         'docker-registry docker-registry' 'notary notary' 'skopeo skopeo' '/usr/sbin/dockerd docker.io'
         'keytool openjdk-17-jre-headless' 'jarsigner openjdk-17-jdk-headless'
-        'unshare util-linux' 'setpriv util-linux' 'script bsdutils' 'softhsm2-util softhsm2')
+        'unshare util-linux' 'setpriv util-linux' 'script bsdutils' 'strace strace' 'softhsm2-util softhsm2')
       ;;
   esac
   for pair in "${needs[@]}"; do
