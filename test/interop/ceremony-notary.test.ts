@@ -104,7 +104,7 @@ it('publishes a root of two tokens to notary-server, then one with a holder swap
     home: temp.path,
     server: stack.server.url,
     ca: readFileSync(stack.authority.certificate, 'utf8'),
-    deadline: NOW + 110_000,
+    deadline: Date.now() + 110_000,
   });
   const targets = SoftwareSigner.make();
   const alice = await enrolled('alice', 'acme-notary-1');
