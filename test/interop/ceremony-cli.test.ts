@@ -120,7 +120,11 @@ it('goes from the request to the published root', { timeout: 120_000 }, async ()
   await json('ceremony', 'add', 'room', ...signApart(alice, temp.join('room')));
   await json('ceremony', 'note', 'room', 'the bags were closed', '--by', 'wendy');
   await json('ceremony', 'close', 'room');
-  expect(await json('ceremony', 'verify', 'room', '--html', 'page.html')).toMatchObject({ ok: true });
+  expect(await json('ceremony', 'verify', 'room', '--html', 'page.html')).toMatchObject({
+    ok: true,
+    sealedBy: [],
+  });
+  expect((await touchstone('ceremony', 'verify', 'room')).text).toContain('Nobody has sealed the transcript');
   const page = readFileSync(temp.join('page.html'), 'utf8');
   expect(page).toContain('the bags were closed');
   expect(page).not.toMatch(/<script|src=|href=|url\(|@import/i);

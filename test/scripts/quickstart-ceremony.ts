@@ -232,7 +232,7 @@ async function rotation(stage: Stage): Promise<void> {
       await stage.must('ceremony', 'import', 'root-2', '--to', 'updates/metadata');
       return said;
     },
-    () => 'root v2',
+    (said) => lineWith(said, 'Everything holds'),
   );
 }
 

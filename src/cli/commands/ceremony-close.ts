@@ -18,7 +18,7 @@ export function ceremonyClose(_context: CliContext, { args, options }: Invocatio
     ...(files.length === 0 ? [] : [files.map(({ file, sha256 }) => `${sha256}  ${file}`).join('\n')]),
     hashText('MANIFEST', manifest),
     open.length === 0
-      ? 'Read the hash of MANIFEST aloud once more. It is done.'
+      ? 'Have those who signed seal the transcript: "touchstone ceremony seal". The hash of MANIFEST to read aloud is the one it shows.'
       : `Left open: ${open.join(', ')}`,
   ].join('\n\n');
   return Promise.resolve({

@@ -16,9 +16,24 @@ export function ceremonyVerify(context: CliContext, { args, options }: Invocatio
   const isGood = checks.every(({ passed, waivedBy }) => passed || waivedBy !== '');
   const page = options.text('html');
   if (page !== undefined) writeOutput(context, page, transcriptPage(lines));
-  const said = isGood ? 'Everything holds.' : 'This does not hold: see FAIL.';
+  const sealedBy = checks
+    .filter(({ check, passed }) => check === 'SEAL-VALID' && passed)
+    .map(({ subject }) => subject);
+  const said = isGood ? `Everything holds. ${sealWords(sealedBy)}` : 'This does not hold: see FAIL.';
   const told = options.flag('transcript') ? `${transcriptText(lines)}\n` : '';
-  const json = { ok: isGood, ceremony: facts?.request.value.id ?? null, lines: lines.length, checks };
+  const json = {
+    ok: isGood,
+    ceremony: facts?.request.value.id ?? null,
+    lines: lines.length,
+    sealedBy,
+    checks,
+  };
   const text = `${told}${checksText(checks)}\n\n${said}`;
   return Promise.resolve(isGood ? { json, text } : { json, text, exit: 6 });
+}
+
+function sealWords(sealedBy: readonly string[]): string {
+  return sealedBy.length === 0
+    ? 'Nobody has sealed the transcript: whoever had the folder could have written it anew.'
+    : `The transcript is sealed by ${sealedBy.join(', ')}.`;
 }
