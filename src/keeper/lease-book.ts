@@ -107,7 +107,10 @@ export class LeaseBook {
       .map(({ lease }) => lease)
       .filter((lease) => token === undefined || lease.grant.token === token);
     for (const lease of ending) this.end(lease, reason);
-    for (const name of token === undefined ? this.#options.tokens() : [token]) this.#endToken(name);
+    for (const name of token === undefined ? this.#options.tokens() : [token]) {
+      this.#options.unitOf(name)?.lock();
+      this.#options.shelf.forgetHome(name);
+    }
     return ending.length;
   }
 

@@ -15,7 +15,8 @@ import { deriveLeaf } from './deriving.js';
 import { derivationRecord, nowText, rootRecord, slotRecord } from './setup-records.js';
 import { Lease } from './lease.js';
 import { requireTyped } from './pin-desk.js';
-import { isEmbedded, type TokenUnit } from './token-unit.js';
+import { isEmbedded } from './token-selector.js';
+import type { TokenUnit } from './token-unit.js';
 import { leaseEndMs, type Unlocking, type UnlockParts } from './unlocking.js';
 import type { KeeperCalls, KeeperEvent } from './wire.js';
 

@@ -15,8 +15,12 @@ export function isUnexplained(error: AgentError | undefined): boolean {
   return error !== undefined && UNEXPLAINED.has(error.code);
 }
 
-/** The result of the first rung that has one. @throws AgentError the first that is explained, or the last one's */
-export async function climb<T>(rungs: readonly (() => Promise<T>)[]): Promise<T> {
+/**
+ * The result of the first rung that has one.
+ * @param mayGoOn asked before each further rung
+ * @throws AgentError the first that is explained, or the last one's
+ */
+export async function climb<T>(rungs: readonly (() => Promise<T>)[], mayGoOn: () => boolean): Promise<T> {
   let last = new AgentError('internal.unexpected', {
     message: 'recovering a token: there is nothing to try',
   });
@@ -25,7 +29,7 @@ export async function climb<T>(rungs: readonly (() => Promise<T>)[]): Promise<T>
       return await rung();
     } catch (error) {
       last = asAgentError(error);
-      if (!isUnexplained(last)) break;
+      if (!isUnexplained(last) || !mayGoOn()) break;
     }
   }
   throw last;

@@ -5,7 +5,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { tokenUri, type TokenConfig } from '../config/token-document.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
-import { findYkcs11 } from '../platform/find-ykcs11.js';
 import { scrubEnvironment } from '../platform/hardening.js';
 import type { HostCalls, HostMethod, HostTokenInfo } from '../tokenhost/messages.js';
 import { nameHolders } from './card-holders.js';
@@ -13,6 +12,7 @@ import { HostLink, type HostAnswer } from './host-link.js';
 import type { PinAlerts } from './pin-alerts.js';
 import { climb, isUnexplained } from './recovery.js';
 import { TokenQueue } from './token-queue.js';
+import { isEmbedded, selectorOf, serialOf } from './token-selector.js';
 import { TouchWatch, USES_KEY } from './touch-watch.js';
 import type { LeaseEnd, TokenState, TokenStatus } from './wire.js';
 
@@ -53,6 +53,7 @@ export class TokenUnit {
   #opening: Promise<HostTokenInfo> | undefined;
   #info: HostTokenInfo | undefined;
   #loggedIn = false;
+  #locks = 0;
   #failures = 0;
   #failedProbes = 0;
   #reason: AgentError | undefined;
@@ -76,6 +77,11 @@ export class TokenUnit {
 
   get loggedIn(): boolean {
     return this.#loggedIn;
+  }
+
+  /** How often it was locked: what was begun before must not end in an open token. */
+  get locks(): number {
+    return this.#locks;
   }
 
   get state(): TokenState {
@@ -126,7 +132,7 @@ export class TokenUnit {
     if (!this.#loggedIn) this.#endWhenIdle();
     if (this.#info !== undefined && this.#link !== undefined) return this.#info;
     const opening = (): Promise<HostTokenInfo> => this.#openHost();
-    this.#opening ??= climb([opening, opening]).finally(() => {
+    this.#opening ??= this.#climb([opening, opening]).finally(() => {
       this.#opening = undefined;
     });
     return this.#opening;
@@ -226,7 +232,13 @@ export class TokenUnit {
       return probe();
     };
     if (this.#loggedIn) return probe();
-    return climb(this.config.kind === 'yubikey-piv' ? [probe, reopen, restart] : [probe, restart]);
+    return this.#climb(this.config.kind === 'yubikey-piv' ? [probe, reopen, restart] : [probe, restart]);
+  }
+
+  /** Nothing is to recover from a lock. */
+  #climb<T>(rungs: readonly (() => Promise<T>)[]): Promise<T> {
+    const locks = this.#locks;
+    return climb(rungs, () => this.#locks === locks);
   }
 
   /** The keys that show themselves are those of the keyring. */
@@ -246,6 +258,12 @@ export class TokenUnit {
     if (this.config.onRemoval === 'keep') return;
     this.#isWatched = true;
     await this.open();
+  }
+
+  /** As `end`, for good: work that is under way ends too. */
+  lock(): void {
+    this.#locks += 1;
+    this.end();
   }
 
   /** Ends the host, and with it the session and whatever the driver remembers. */
@@ -376,20 +394,4 @@ export class TokenUnit {
       this.#lose('removed');
     }
   }
-}
-
-/** Whether the agent gives this token its PIN when it is blank. */
-export function isEmbedded(config: TokenConfig): boolean {
-  return config.kind === 'pkcs11' && config.embedded;
-}
-
-function serialOf(config: TokenConfig): string | undefined {
-  return config.kind === 'yubikey-piv' ? config.serial : undefined;
-}
-
-/** What tells the token host which token is meant. */
-function selectorOf(config: TokenConfig): HostCalls['open']['params'] {
-  if (config.kind === 'pkcs11') return { module: config.module, uri: config.uri };
-  if (config.kind === 'yubikey-otp') return { serial: config.serial, slot: config.slot };
-  return { module: config.module ?? findYkcs11(), uri: tokenUri(config), applet: 'piv' };
 }

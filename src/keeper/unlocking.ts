@@ -59,7 +59,9 @@ export class Unlocking {
     const { token, pin } = this.#parts.pins.open(sealed);
     const unit = this.#parts.unitOf(token);
     this.#waiting.add(sealed.attempt);
+    const { locks } = unit;
     const inTurn = (): Promise<{ lease: Lease; loaded: number }> => {
+      requireUnlocked(unit, locks);
       if (this.#waiting.has(sealed.attempt)) return this.unlock(unit, pin, request);
       throw new AgentError('limits.cancelled', {
         message: 'nobody waits for the unlock; the PIN was not sent',
@@ -84,12 +86,14 @@ export class Unlocking {
   ): Promise<{ lease: Lease; loaded: number }> {
     const anchor = this.#parts.anchor();
     if (anchor === undefined) throw new AgentError('keyring.missing');
+    const { locks } = unit;
     await this.login(unit, pin, request.useLastTry);
     const found: Found = { leaves: new Map(), homes: new Map() };
     try {
       const wanted = this.#wanted(unit, request.lease.keys);
       await this.#find(unit, anchor, wanted, found);
       const covered = coveredKeys(wanted, request.lease.keys, isCard(unit) ? 'named' : 'any');
+      requireUnlocked(unit, locks);
       const loaded = this.#take(unit, wanted, found, covered);
       const lease = new Lease({
         token: unit.config.name,
@@ -143,11 +147,13 @@ export class Unlocking {
       unit.end();
       shelf.forgetHome(unit.config.name);
     }
+    const { locks } = unit;
     await unit.open();
     // Asked now: since the host found the token another program may have spent tries.
     const before = await unit.look();
     pins.check(before, pin, useLastTry);
     if (isCard(unit) && (await this.#recognise(unit))) unit.identified();
+    requireUnlocked(unit, locks);
     ledger.begin(before.serial, before);
     const answer = await send(Buffer.from(pin)).catch(async (thrown: unknown) => {
       throw await this.#loginFailed(unit, before, pin, asAgentError(thrown));
@@ -333,6 +339,14 @@ function holdsNothing(unit: TokenUnit, uri: string): AgentError {
 export function leaseEndMs(config: Config, askedSeconds: number | undefined): number {
   const { defaultSeconds, maxSeconds } = config.lease;
   return Date.now() + Math.min(askedSeconds ?? defaultSeconds, maxSeconds) * 1000;
+}
+
+/** Whoever locks wants nothing to be open afterwards, also what somebody had begun to open. @throws AgentError `token.locked` */
+function requireUnlocked(unit: TokenUnit, locks: number): void {
+  if (unit.locks === locks) return;
+  throw new AgentError('token.locked', {
+    message: `unlocking token "${unit.config.name}": it was locked meanwhile`,
+  });
 }
 
 /** The root stands ready for the keyring's own anchor; for clients only under a lease that names it, or names no keys. */

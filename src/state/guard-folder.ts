@@ -116,7 +116,12 @@ export class GuardFolder {
     }
     const recent = new Map(this.#recent);
     for (const { entry } of changes) recent.set(guardFileName(entry), entry);
-    this.#recentFile.save([...recent.values()]);
+    try {
+      this.#recentFile.save([...recent.values()]);
+    } catch (error) {
+      for (const { entry, document } of changes) if (document !== undefined) this.#dropDocument(entry);
+      throw error;
+    }
     this.#recent = recent;
     this.#changes += changes.length;
     for (const { entry } of changes) this.#removeOthers(entry);
@@ -199,6 +204,18 @@ export class GuardFolder {
       fs.writeFileSync(path, document, { mode: 0o600, flag: 'wx' });
     } catch {
       // What changes next time is then not known, and said so.
+      this.#dropDocument(entry);
+    }
+  }
+
+  /** The latest, whole or not. */
+  #dropDocument(entry: GuardEntry): void {
+    const { latest } = entry.state;
+    if (latest === null) return;
+    try {
+      fs.rmSync(this.#documentPath(entry, latest), { force: true });
+    } catch {
+      // Written anew with the same content, removed with the next.
     }
   }
 

@@ -213,6 +213,6 @@ describe('default policy', () => {
 
   it('shows examples that are valid when uncommented', () => {
     const uncommented = defaultPolicy().replace(/^# ?(?=\[\[rule\]\]|[a-z_]+ = )/gm, '');
-    expect(parsePolicy(uncommented, 'p').rules.length).toBe(12);
+    expect(parsePolicy(uncommented, 'p').rules.length).toBe(13);
   });
 });

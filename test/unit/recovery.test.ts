@@ -21,16 +21,22 @@ function rungs(...ends: readonly (ErrorCode | 'works')[]): {
 describe('recovery', () => {
   it('goes on to the next rung until one works', async () => {
     const { tried, all } = rungs('token.device', 'token.timeout', 'works', 'works');
-    expect([await climb(all), tried]).toEqual([2, [0, 1, 2]]);
+    expect([await climb(all, () => true), tried]).toEqual([2, [0, 1, 2]]);
   });
 
   it('ends at an error that says what happened', async () => {
     const { tried, all } = rungs('token.other', 'token.removed', 'works');
-    expect([(await rejectionOf(climb(all))).code, tried]).toEqual(['token.removed', [0, 1]]);
+    expect([(await rejectionOf(climb(all, () => true))).code, tried]).toEqual(['token.removed', [0, 1]]);
   });
 
   it('ends with the error of the last rung', async () => {
     const { all } = rungs('token.device', 'token.host-crashed');
-    expect((await rejectionOf(climb(all))).code).toBe('token.host-crashed');
+    expect((await rejectionOf(climb(all, () => true))).code).toBe('token.host-crashed');
+  });
+
+  it('goes no further when somebody has locked the token meanwhile', async () => {
+    const { all, tried } = rungs('token.host-crashed', 'works');
+    expect((await rejectionOf(climb(all, () => false))).code).toBe('token.host-crashed');
+    expect(tried).toEqual([0]);
   });
 });
