@@ -44,8 +44,8 @@ export class OrderDesk {
   constructor(options: OrderDeskOptions) {
     this.#options = options;
     this.#onToken = new TokenOrders({
-      checkAgain: (keyId, admission) => {
-        this.#checkAgain(keyId, admission);
+      checkAgain: (order, admission) => {
+        this.#checkAgain(order, admission);
       },
       settle: (lease) => {
         this.#settle(lease);
@@ -118,14 +118,20 @@ export class OrderDesk {
     if (lease?.isSpent === true) this.#options.onSpent(lease);
   }
 
-  /** What an order waited for may have taken long: key and lease must still be what they were. */
-  #checkAgain(keyId: string, { lease }: Admission): void {
-    const now = this.#options.shelf.find(keyId);
-    if (now === undefined) throw new AgentError('key.unknown');
-    requireActive(now);
+  /** What an order waited for may have taken long: its key must still be what it was, and a lease that lives must pay for it. */
+  #checkAgain(order: Order, admission: Admission): void {
+    const key = this.#options.shelf.find(order.keyId);
+    if (key === undefined) throw new AgentError('key.unknown');
+    requireActive(key);
+    const { lease } = admission;
     if (lease === undefined) return;
-    if (Date.now() >= lease.grant.expiresAtMs) throw new AgentError('lease.expired');
-    if (!now.leases.includes(lease)) throw new AgentError('key.locked');
+    const isOver = Date.now() >= lease.grant.expiresAtMs;
+    if (!isOver && key.leases.includes(lease)) return;
+    const next = key.leases.find((each) => each.admits(order.kind, order.blind, Date.now()));
+    if (next === undefined) throw new AgentError(isOver ? 'lease.expired' : 'key.locked');
+    next.spend();
+    admission.lease = next;
+    this.#settle(lease);
   }
 
   /** A checkpoint may only claim a count and hash that the keeper itself reached. */

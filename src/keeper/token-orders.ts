@@ -25,10 +25,10 @@ export interface OrderOrigin {
   send(frame: Buffer): void;
 }
 
-/** The lease that pays for an order; none for the agent's own documents, whose keys come from the anchor. */
 export interface Admission {
   readonly key: ShelfKey;
-  readonly lease: Lease | undefined;
+  /** What pays for the order: another one when it ended meanwhile; none for the agent's own documents, whose keys come from the anchor. */
+  lease: Lease | undefined;
 }
 
 export interface TokenOrder {
@@ -52,8 +52,8 @@ interface Shared {
 }
 
 export interface TokenOrdersParts {
-  /** @throws AgentError when key or lease are not what they were */
-  readonly checkAgain: (keyId: string, admission: Admission) => void;
+  /** @throws AgentError when the key is not what it was, or no lease is left that covers the order */
+  readonly checkAgain: (order: Order, admission: Admission) => void;
   /** An order has ended, whatever became of it. */
   readonly settle: (lease: Lease | undefined) => void;
   /** Counts the order and sends its signature. */
@@ -156,7 +156,7 @@ export class TokenOrders {
     for (const member of members) {
       if (member.from.isOpen()) {
         try {
-          this.#parts.checkAgain(member.order.keyId, member.admission);
+          this.#parts.checkAgain(member.order, member.admission);
           return member;
         } catch (error) {
           refuse(member.order.id, error, member.from);
@@ -189,7 +189,7 @@ export class TokenOrders {
     { raw, task }: { readonly raw: Buffer; readonly task: TokenTask },
   ): void {
     try {
-      this.#parts.checkAgain(order.keyId, admission);
+      this.#parts.checkAgain(order, admission);
       // Nobody is left who could log or release it, and the next front numbers its orders anew: it ends here, uncounted.
       if (from.isOpen()) this.#parts.release(order, countedHash(task), raw, from);
     } catch (error) {

@@ -87,6 +87,21 @@ describe('an order for a key on a token', () => {
     await agent.must(['audit', 'verify']);
   });
 
+  it('is paid by a newer lease when the one that paid first ends while it waits', async () => {
+    await unlockToken(['--for', '8s']);
+    await agent.must(['unlock', '--token', 'buildhost', '--uses', '10', '--pin-file', agent.pinFile]);
+    const host = theProcess('tokenhost.js');
+    using client = await RawConnection.open(agent.socket);
+    process.kill(host, 'SIGSTOP');
+    const calls = Array.from({ length: 3 }, (_, n) => client.call('sign', signParams(KEY, `waits ${n}`)));
+    const left = async (): Promise<readonly (number | null)[]> =>
+      ((await client.call('status', {})).result as Result<'status'>).leases.map(({ usesLeft }) => usesLeft);
+    await expect.poll(left, { timeout: 30_000 }).toEqual([10]);
+    process.kill(host, 'SIGCONT');
+    expect((await Promise.all(calls)).map(outcomeOf)).toEqual(['ok', 'ok', 'ok']);
+    await expect.poll(left, { timeout: 10_000 }).toEqual([7]);
+  });
+
   it('answers nobody but the front that gave it', async () => {
     const host = await unlockToken();
     const statement = (n: string): ReturnType<typeof fileStatement> => fileStatement(KEY, n);
