@@ -8,10 +8,13 @@ export const USES_KEY: ReadonlySet<HostMethod> = new Set([
   'signDigest',
   'signData',
   'cardSign',
+  'cardManagement',
 ]);
 
 /** A card that needs no finger has answered by then, milliseconds. */
 const TELL_AFTER_MS = 300;
+/** Id of the management key, which only `cardManagement` uses. */
+const MANAGEMENT_KEY = '9b';
 /** When a card gives up. */
 const CARD_WAITS_SECONDS = 15;
 
@@ -36,7 +39,8 @@ export class TouchWatch {
     params: HostCalls[M]['params'],
     answer: Promise<HostAnswer<M>>,
   ): Promise<HostAnswer<M>> {
-    const id = 'id' in params ? params.id : undefined;
+    const id = method === 'cardManagement' ? MANAGEMENT_KEY : 'id' in params ? params.id : undefined;
+    if (method === 'cardState') this.#learnManagement((await answer).result);
     if (id === undefined) return answer;
     if (!USES_KEY.has(method)) {
       const found = await answer;
@@ -55,8 +59,17 @@ export class TouchWatch {
   /** By the id that the token gives: a set-up asks for its keys by others. */
   #learn(result: object): void {
     if (!('id' in result) || typeof result.id !== 'string') return;
-    if ('touch' in result && result.touch === false) this.#wanting.delete(result.id);
-    else this.#wanting.add(result.id);
+    this.#note(result.id, 'touch' in result ? result.touch : undefined);
+  }
+
+  #learnManagement(result: object): void {
+    const { management } = result as Partial<HostCalls['cardState']['result']>;
+    this.#note(MANAGEMENT_KEY, management?.touch);
+  }
+
+  #note(id: string, touch: unknown): void {
+    if (touch === false) this.#wanting.delete(id);
+    else this.#wanting.add(id);
   }
 
   #start(): NodeJS.Timeout {

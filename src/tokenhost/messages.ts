@@ -33,6 +33,8 @@ export interface HostCardState {
     readonly isFactory?: boolean | undefined;
     /** Whether it can be read with the PIN. */
     readonly isStored: boolean;
+    /** Whether to prove it takes a finger; undefined where the firmware does not tell. */
+    readonly touch?: boolean | undefined;
   };
   /** Certificate of the key that attests, DER in base64. */
   readonly device?: string | undefined;

@@ -13,6 +13,7 @@ import {
   AttestationAuthority,
 } from '../support/virtual-yubikey/attestation-authority.js';
 import { reference } from '../support/virtual-yubikey/bare-applet.js';
+import { FACTORY_MANAGEMENT_KEY } from '../support/virtual-yubikey/management-key.js';
 import { contentOf, parseTlvMap } from '../support/virtual-yubikey/tlv.js';
 import { YubiKeyDesk } from '../support/virtual-yubikey/virtual-yubikey.js';
 import { YKCS11_MODULE } from '../support/virtual-yubikey/ykcs11-process.js';
@@ -338,6 +339,23 @@ describe('a set-up that is interrupted', () => {
     desk.key.touch.afterMs = 0;
     expect((await agent.setUpCard()).status).toBe(0);
     expect([keysOnCard(), keysInKeyring()]).toEqual([made, made]);
+  });
+});
+
+describe('a management key that its owner gave a touch policy', () => {
+  it('is announced when the card waits for a finger to prove it, and only then', async () => {
+    await begin(new YubiKey());
+    const { management } = desk.key.state;
+    management.set(management.algorithm, FACTORY_MANAGEMENT_KEY, 'always');
+    desk.key.touch.timeoutMs = 10_500;
+    desk.key.touch.never();
+    const late = await agent.setUpCard();
+    expect([late.status, late.stderr]).toEqual([7, expect.stringContaining('not touched in time')]);
+    expect(late.stderr).toMatch(/proving the management key\n.*touch the YubiKey now/);
+    expect(late.stderr).not.toContain('making the root key');
+    desk.key.touch.afterMs = 0;
+    expect((await agent.setUpCard()).status).toBe(0);
+    expect(management.touch).toBe('never');
   });
 });
 

@@ -67,7 +67,7 @@ describe.each(['5.4.3', '5.7.1'] as const)('a fresh card of firmware %s', (firmw
       { isFactory: true, triesLeft: 3 },
     ]);
     const algorithm = firmware === '5.7.1' ? 'aes-192' : '3des';
-    expect(management).toEqual({ algorithm, isFactory: true, isStored: false });
+    expect(management).toEqual({ algorithm, isFactory: true, isStored: false, touch: false });
   });
 
   it('gets PIN, PUK and a management key of its own, which the PIN gives', () => {

@@ -19,6 +19,7 @@ const TAG = {
   tries: 0x06,
 } as const;
 const P256 = 0x11;
+const TOUCH_NEVER = 1;
 const IMPORTED = 2;
 
 /** PIN or PUK, from firmware 5.3 on. */
@@ -36,6 +37,8 @@ export interface CardState {
     readonly isFactory: boolean | undefined;
     /** Whether it can be read with the PIN. */
     readonly isStored: boolean;
+    /** Whether to prove it takes a finger. */
+    readonly touch: boolean | undefined;
   };
   /** DER of the certificate of the key that attests. */
   readonly device: Buffer | undefined;
@@ -65,6 +68,7 @@ export function readCardState(exchange: Exchange): CardState {
       algorithm: managementAlgorithm(management?.get(TAG.algorithm)?.[0]).name,
       isFactory: management === undefined ? undefined : isFactory(management),
       isStored: isManagementKeyStored(exchange),
+      touch: management === undefined ? undefined : requireTlv(management, TAG.policies)[1] !== TOUCH_NEVER,
     },
     device: readCertificate(exchange, DEVICE_CERTIFICATE),
   };
