@@ -38,12 +38,17 @@ export function readTextFile(path: string): string {
 /** Hash of a file of any size. */
 export async function hashInput(path: string, algorithm: 'sha256' | 'sha512'): Promise<Buffer> {
   const hash = createHash(algorithm);
+  for await (const chunk of inputChunks(path)) hash.update(chunk);
+  return hash.digest();
+}
+
+/** A file of any size, piece by piece. @throws AgentError usage.file */
+export async function* inputChunks(path: string): AsyncGenerator<Buffer> {
   try {
-    for await (const chunk of openInput(path)) hash.update(chunk);
+    yield* openInput(path);
   } catch (cause) {
     throw readError(path, cause);
   }
-  return hash.digest();
 }
 
 function openInput(path: string): AsyncIterable<Buffer> {

@@ -15,6 +15,8 @@ export interface TargetFact {
   readonly sha256: string;
   /** Bytes. */
   readonly length: number;
+  /** What else stands with it, further hashes and custom data, as canonical JSON; undefined when nothing does. */
+  readonly rest?: string | undefined;
 }
 
 /** What versioned metadata says of itself; the guard counts by it. */

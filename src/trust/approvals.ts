@@ -1,4 +1,5 @@
 /** Who signed what: tags as docker's tools release them, and the signers whose delegation holds the same name with the same digest. */
+import type { Target } from '../formats/notary1/document.js';
 import { isBaseRole, RELEASES } from '../formats/notary1/role-name.js';
 import { signersOfRole, visibleTargets, type Collection } from './collection.js';
 
@@ -19,8 +20,12 @@ export interface SignedTag {
   readonly tag: string;
   /** `sha256:` and hex. */
   readonly digest: string;
-  /** Bytes of the manifest. */
+  /** Bytes of the manifest, or of the file. */
   readonly size: number;
+  /** Lower-case hex; of files. */
+  readonly sha512?: string | undefined;
+  /** Whatever the publisher added. */
+  readonly custom?: unknown;
   /** The role a trusted pull takes it from. */
   readonly from: 'targets/releases' | 'targets';
   readonly approvals: readonly Approval[];
@@ -42,7 +47,6 @@ export function signedTags(collection: Collection): readonly SignedTag[] {
     const from = RELEASING.find((role) => views.get(role)?.has(tag) === true);
     const target = from === undefined ? undefined : views.get(from)?.get(tag);
     if (from === undefined || target === undefined) return [];
-    const digest = `sha256:${target.hashes.sha256}`;
     const approvals: Approval[] = [];
     const others: OtherDigest[] = [];
     for (const [role, targets] of views) {
@@ -54,8 +58,20 @@ export function signedTags(collection: Collection): readonly SignedTag[] {
         approvals.push({ role, keys: keysOf.get(role) ?? [] });
       }
     }
-    return [{ tag, digest, size: target.length, from, approvals, others }];
+    return [{ tag, ...factsOf(target), from, approvals, others }];
   });
+}
+
+/** What is shown of a target: digest, size, and what else stands with it. */
+export function factsOf(target: Target): Pick<SignedTag, 'digest' | 'size' | 'sha512' | 'custom'> {
+  const { hashes, length, custom } = target;
+  const { sha256, sha512 } = hashes;
+  return {
+    digest: `sha256:${sha256}`,
+    size: length,
+    ...(sha512 === undefined ? {} : { sha512 }),
+    ...(custom === undefined ? {} : { custom }),
+  };
 }
 
 /** A released tag by name, undefined when a trusted pull would not find it. */

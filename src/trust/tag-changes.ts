@@ -5,6 +5,7 @@
 import { AgentError } from '../errors/agent-error.js';
 import type { Target, TargetsDocument } from '../formats/notary1/document.js';
 import { Draft } from './draft.js';
+import { customText } from './file-target.js';
 import type { PlanInput } from './publisher.js';
 import { RELEASES } from '../formats/notary1/role-name.js';
 import { isWithinReach, signerRole } from './reach.js';
@@ -24,6 +25,8 @@ export interface TagOptions {
   readonly roles?: readonly string[] | undefined;
   /** Roles that a person has agreed to leave with the old image. */
   readonly leave: readonly string[];
+  /** What the targets are, for words; an image without it. */
+  readonly noun?: 'image' | 'file' | undefined;
 }
 
 /** Roles that docker pulls from, first one first. */
@@ -91,7 +94,14 @@ function requireUsable(draft: Draft, role: string): void {
 function needsChange(draft: Draft, role: string, { name, target }: TagChange): boolean {
   const held = draft.targetsOf(role)?.targets.get(name);
   if (target === undefined) return held !== undefined;
-  return !isSameImage(held, target);
+  return !isHeld(held, target);
+}
+
+/** Whether a role has all that is to be signed; further hashes and custom data of others do not matter. */
+function isHeld(held: Target | undefined, { hashes, length, custom }: Target): boolean {
+  if (held === undefined || !isSameImage(held, { hashes, length })) return false;
+  if (hashes.sha512 !== undefined && hashes.sha512 !== held.hashes.sha512) return false;
+  return custom === undefined || customText(custom) === customText(held.custom);
 }
 
 function withTag(document: TargetsDocument, { name, target }: TagChange): TargetsDocument {
@@ -110,12 +120,12 @@ function movePulled(draft: Draft, change: TagChange, keys: PlanInput['keys'], op
     const held = draft.targetsOf(role)?.targets.get(change.name);
     const isReleasing = role === releasing && change.target !== undefined;
     if (held === undefined && !isReleasing) continue;
-    if (change.target !== undefined && isSameImage(held, change.target)) continue;
+    if (change.target !== undefined && isHeld(held, change.target)) continue;
     if (isWithinReach(draft, role, keys))
       draft.edit(role, (document) => withTag(document, followed(draft, role, change)));
     else if (held === undefined) noteUnreleased(draft, change, releasing);
     else if (options.leave.includes(role)) draft.note(`${role} keeps the old ${change.name}`);
-    else throw leftBehind(role, change);
+    else throw leftBehind(role, change, options.noun ?? 'image');
   }
 }
 
@@ -131,11 +141,11 @@ function followed(draft: Draft, role: string, change: TagChange): TagChange {
   return isReleased ? { name: change.name, target: undefined } : change;
 }
 
-function leftBehind(role: string, { name, target }: TagChange): AgentError {
+function leftBehind(role: string, { name, target }: TagChange, noun: string): AgentError {
   const done = target === undefined ? 'revoking' : 'moving';
   return new AgentError('notary.left-behind', {
-    message: `${done} ${name}: readers would go on taking the old image from ${role}, and no key of it is within reach`,
-    hint: `have somebody who can sign for ${role} do it; or accept that readers get the old image with --leave ${role}`,
+    message: `${done} ${name}: readers would go on taking the old ${noun} from ${role}, and no key of it is within reach`,
+    hint: `have somebody who can sign for ${role} do it; or accept that readers get the old ${noun} with --leave ${role}`,
     details: { role, tag: name },
   });
 }

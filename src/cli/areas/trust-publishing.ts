@@ -86,6 +86,36 @@ export const TRUST_PUBLISHING_COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('../commands/trust-revoke.js')).trustRevoke,
   },
   {
+    path: ['trust', 'file', 'add'],
+    summary: 'sign a file of any kind under a name; readers check it with "trust file verify" or notary',
+    arguments: [
+      REPOSITORY,
+      { name: '<name>', summary: 'name to sign it under, for example install.sh' },
+      { name: '<file>', summary: 'the file, or "-" for standard input' },
+    ],
+    options: [
+      { flags: '--custom <file>', summary: 'JSON to sign with it, for whoever reads it' },
+      AS,
+      ROLE,
+      LEAVE,
+      DAYS,
+      ...TRUST_OPTION_SPECS,
+    ],
+    examples: [
+      'touchstone trust file add registry.example/acme/tools install.sh ./install.sh',
+      'touchstone trust file add registry.example/acme/tools tool-1.0.tar.gz dist/tool-1.0.tar.gz --custom about.json',
+    ],
+    load: async () => (await import('../commands/trust-file-add.js')).trustFileAdd,
+  },
+  {
+    path: ['trust', 'file', 'remove'],
+    summary: 'take a file out of every role that readers take it from',
+    arguments: [REPOSITORY, { name: '<name>', summary: 'name that it was signed under' }],
+    options: [AS, ROLE, LEAVE, DAYS, ...TRUST_OPTION_SPECS],
+    examples: ['touchstone trust file remove registry.example/acme/tools install.sh'],
+    load: async () => (await import('../commands/trust-file-remove.js')).trustFileRemove,
+  },
+  {
     path: ['trust', 'root-cert'],
     summary: 'print the certificate of the root key for a repository, for "notary init --rootcert"',
     arguments: [REPOSITORY],

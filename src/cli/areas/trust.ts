@@ -12,7 +12,7 @@ const ROLE: OptionSpec = {
 export const TRUST_READING_COMMANDS: readonly CommandSpec[] = [
   {
     path: ['trust', 'list'],
-    summary: 'list signed tags: what a trusted pull would take, and who has signed it',
+    summary: 'list signed tags and files: what a trusted pull would take, and who has signed it',
     arguments: [REPOSITORY],
     options: [ROLE, ...TRUST_OPTION_SPECS],
     examples: [
@@ -37,11 +37,33 @@ export const TRUST_READING_COMMANDS: readonly CommandSpec[] = [
   },
   {
     path: ['trust', 'lookup'],
-    summary: 'print digest and size of one tag',
-    arguments: [REPOSITORY, { name: '<tag>', summary: 'for example 1.0' }],
+    summary: 'print digest, size and custom data of one tag or file',
+    arguments: [REPOSITORY, { name: '<tag>', summary: 'for example 1.0, or the name of a file' }],
     options: [ROLE, ...TRUST_OPTION_SPECS],
     examples: ['touchstone trust lookup registry.example/acme/app 1.0'],
     load: async () => (await import('../commands/trust-lookup.js')).trustLookup,
+  },
+  {
+    path: ['trust', 'file', 'verify'],
+    summary: 'verify that a file is the one that was signed under a name, and pass it on if it is',
+    arguments: [
+      REPOSITORY,
+      { name: '<name>', summary: 'name that it was signed under' },
+      { name: '[file]', summary: 'the file; without it standard input' },
+    ],
+    options: [
+      {
+        flags: '-o, --output <file>',
+        summary: 'write the file here, "-" for standard output, once all of it is verified',
+      },
+      ROLE,
+      ...TRUST_OPTION_SPECS,
+    ],
+    examples: [
+      'touchstone trust file verify registry.example/acme/tools install.sh ./install.sh',
+      'curl -s https://acme.example/install.sh | touchstone trust file verify registry.example/acme/tools install.sh -o - | sh',
+    ],
+    load: async () => (await import('../commands/trust-file-verify.js')).trustFileVerify,
   },
   {
     path: ['trust', 'verify'],

@@ -2,13 +2,12 @@
 import { AgentError } from '../../errors/agent-error.js';
 import type { Target } from '../../formats/notary1/document.js';
 import { parseTrustReference } from '../../trust/repository-name.js';
-import { signerRole } from '../../trust/reach.js';
-import { planTags, type TagChange } from '../../trust/tag-changes.js';
+import type { TagChange } from '../../trust/tag-changes.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
 import type { OptionValues } from '../option-values.js';
 import { openImage } from '../registry-options.js';
-import { publishedResult, signerName, withPublisher } from '../trust-publishing.js';
+import { publishTargets } from '../trust-changing.js';
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 const MAX_SIZE = 2 ** 40;
@@ -26,20 +25,18 @@ export async function trustSign(context: CliContext, { options, args }: Invocati
   }
   const changes: TagChange[] = [];
   for (const argument of args) changes.push(await changeOf(context, options, argument));
-  const signer = signerName(context, options);
-  const roles = options.list('role');
-  const own = signer === undefined ? [] : [signerRole(signer)];
-  const choice = { signer, roles: roles.length === 0 ? undefined : roles, leave: options.list('leave') };
-  return withPublisher(context, options, repository, { roles: [...own, ...roles] }, async ({ publisher }) => {
-    const names = changes.map(({ name }) => name).join(' ');
-    const words = `sign ${changes.map(({ name, target }) => `${name}@sha256:${target?.hashes.sha256 ?? ''}`).join(' ')}`;
-    const published = await publisher.publish(words, (input) => planTags(input, changes, choice));
-    const signed = changes.map(({ name, target }) => ({
-      tag: name,
-      digest: `sha256:${target?.hashes.sha256 ?? ''}`,
-      size: target?.length,
-    }));
-    return publishedResult(context, published, `signed ${repository}: ${names}`, { signed });
+  const names = changes.map(({ name }) => name).join(' ');
+  const signed = changes.map(({ name, target }) => ({
+    tag: name,
+    digest: `sha256:${target?.hashes.sha256 ?? ''}`,
+    size: target?.length,
+  }));
+  return publishTargets(context, options, repository, {
+    words: `sign ${changes.map(({ name, target }) => `${name}@sha256:${target?.hashes.sha256 ?? ''}`).join(' ')}`,
+    noun: 'image',
+    changes: () => changes,
+    done: `signed ${repository}: ${names}`,
+    facts: { signed },
   });
 }
 

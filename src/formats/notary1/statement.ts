@@ -1,5 +1,6 @@
 /** Metadata before it is signed, as a statement: kind, version, expiry, and what it lists. */
 import { createHash } from 'node:crypto';
+import { canonicalJson } from '../../encoding/canonical-json.js';
 import { printable } from '../../encoding/utf8.js';
 import type { Statement, StatementFacts, TargetFact } from '../statement.js';
 import { unrecognised } from '../unrecognised.js';
@@ -20,6 +21,7 @@ const TYPES = {
 export type NotaryKind = keyof typeof TYPES;
 
 const SHOWN_NAMES = 5;
+const CODE = 'statement.unrecognised';
 
 /** Whether the kind is one of this format. */
 export function isNotaryKind(kind: string): kind is NotaryKind {
@@ -40,12 +42,7 @@ export function notaryKindOf(bytes: Buffer): NotaryKind | undefined {
 
 /** Reads metadata into facts. @throws AgentError `statement.unrecognised` */
 export function describeNotary(kind: NotaryKind, bytes: Buffer): Statement {
-  const document = readSignedBytes(
-    bytes,
-    TYPES[kind],
-    `reading the bytes as ${kind}`,
-    'statement.unrecognised',
-  );
+  const document = readSignedBytes(bytes, TYPES[kind], `reading the bytes as ${kind}`, CODE);
   // What is written again from what was read is what a server will store: anything else would be dropped with the signature.
   if (!signedBytesOf(document).equals(bytes))
     throw unrecognised(kind, 'they hold a field that is not of this format');
@@ -74,7 +71,14 @@ function repositoryFrom(document: Extract<NotaryDocument, { type: 'root' }>, kin
 }
 
 function targetFacts({ targets }: TargetsDocument): ReadonlyMap<string, TargetFact> {
-  return new Map([...targets].map(([name, { hashes, length }]) => [name, { sha256: hashes.sha256, length }]));
+  return new Map(
+    [...targets].map(([name, { hashes, length, custom }]) => {
+      const { sha256, sha512 } = hashes;
+      const isBare = sha512 === undefined && custom === undefined;
+      const rest = isBare ? undefined : canonicalJson({ sha512, custom }, 'reading a target', CODE);
+      return [name, { sha256, length, rest }];
+    }),
+  );
 }
 
 function contentOf(document: NotaryDocument): string {

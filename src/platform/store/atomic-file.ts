@@ -28,8 +28,8 @@ export function writeFileAtomic(path: string, data: string | Uint8Array, mode = 
   }
 }
 
-/** A rename would put a file in the place of a device, pipe or socket. */
-function requireReplaceable(path: string): void {
+/** A rename would put a file in the place of a device, pipe or socket. @throws AgentError `state.write` */
+export function requireReplaceable(path: string): void {
   const facts = fs.lstatSync(path, { throwIfNoEntry: false });
   if (facts === undefined || facts.isFile() || facts.isSymbolicLink() || facts.isDirectory()) return;
   throw new AgentError('state.write', {
@@ -61,8 +61,11 @@ function writeNew(path: string, data: string | Uint8Array, mode: number): void {
   }
 }
 
-/** A temporary file carries the pid of its writer: ours (we are not writing now) or a dead one's is a leftover. */
-function removeLeftovers(folder: string, name: string): void {
+/**
+ * Removes temporary files of writers that died. A temporary file carries the pid of its writer: ours (we are not writing now) or a dead
+ * one's is a leftover.
+ */
+export function removeLeftovers(folder: string, name: string): void {
   const prefix = `.${name}.`;
   for (const entry of fs.readdirSync(folder)) {
     if (!entry.startsWith(prefix) || !entry.endsWith('.tmp')) continue;
@@ -81,7 +84,8 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function writeError(path: string, cause: unknown): AgentError {
+/** The error for a file that could not be written. */
+export function writeError(path: string, cause: unknown): AgentError {
   const errno = errnoOf(cause);
   return new AgentError('state.write', {
     message: `writing ${path}: ${errno}`,
