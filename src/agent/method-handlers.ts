@@ -62,6 +62,7 @@ export function methodHandlers(parts: HandlerParts): MethodHandlers {
     'keys.derive': ({ key }, peer, gone) => keyService.derive(key, peer, gone),
     'keys.create': (params, peer) => keyService.create(params, peer),
     'tokens.find': async (params) => ({ home: { ...(await keeper.call('find', params, FIND_MS)).home } }),
+    'tokens.evidence': (params) => keeper.call('evidence', params, FIND_MS),
     'keys.adopt': (params, peer) => keyService.adopt(params, peer),
     'keys.rotate': ({ key }, peer) => keyService.rotate(key, peer),
     'keys.revoke': ({ key, reason }, peer) => keyService.revoke(key, reason, peer),

@@ -16,6 +16,7 @@ import { POSSESSION_TYPE, possessionMessage, readEnrolment, type Enrolment } fro
 import { adoptHeldKey, nextName } from './holder.js';
 import { writeForm, type Loaded } from './one-form.js';
 import { PinEntry } from './pin-entry.js';
+import { readTokenEvidence, saysOf, type TokenEvidence } from './token-evidence.js';
 import { isSignedBy, RSA_SCHEME, signatureHex } from './signing-key.js';
 
 const LEASE_SECONDS = 300;
@@ -31,7 +32,10 @@ export interface EnrolmentOrder {
   /** Under which the agent keeps the key. */
   readonly repository: string;
   readonly algorithm: KeyAlgorithm;
-  /** A key that is on the token already, DER SubjectPublicKeyInfo in base64; a new one is made when it is left out. */
+  /**
+   * A key that is on the token already, DER SubjectPublicKeyInfo in base64. Left out, a new one is made; on a card, where keys are
+   * made by other programs, the one in its slot for roots is taken.
+   */
   readonly publicKey?: string | undefined;
   /** Serial number that a person typed, because the token holds a root key already. */
   readonly confirmedSerial?: string | undefined;
@@ -59,8 +63,12 @@ export async function enrol(parts: EnrolmentParts, order: EnrolmentOrder): Promi
   const { client } = parts;
   const status = await requireToken(client, order.token);
   const { keys } = await listKeys((page) => client.call('keys.list', page), { all: true });
+  const evidence = await readTokenEvidence(client, order.token);
+  const publicKey = order.publicKey ?? evidence?.publicKey;
   const key =
-    order.publicKey === undefined ? await make(once, order, { status, keys }) : await take(client, order);
+    publicKey === undefined
+      ? await make(once, order, { status, keys })
+      : await take(client, { ...order, publicKey });
   const signed = await prove(once, order, key);
   // The key was made meanwhile, and with it perhaps the token.
   const {
@@ -84,10 +92,8 @@ export async function enrol(parts: EnrolmentParts, order: EnrolmentOrder): Promi
       firmware: /^\d{1,3}\.\d{1,3}\.\d{1,3}$/.exec(firmware ?? '')?.[0] ?? null,
       slot: key.homes[0]?.id ?? '',
     },
-    pinPolicy: 'unknown',
-    touchPolicy: 'unknown',
-    attestation: [],
-    derivationKeys: keys.flatMap(({ usage, keyId }) => (usage === 'derive' ? (keyId ?? []) : [])),
+    ...saysOf(evidence, { serial, publicKey: signed.publicKey }),
+    derivationKeys: derivationKeys(keys, evidence),
     bag: order.bag,
     time: new Date().toISOString().replace(/\.\d{3}Z$/, 'Z'),
   };
@@ -102,6 +108,12 @@ async function requireToken(client: AgentClient, name: string): Promise<TokenSta
     throw new AgentError('token.unknown', { message: `no token "${name}" is configured` });
   if (status.state !== 'absent' && status.serial !== undefined) return status;
   throw new AgentError('token.absent', { message: `token "${name}" is not connected` });
+}
+
+/** Of the agent's own keyring, and of the token. */
+function derivationKeys(keys: readonly KeyInfo[], evidence: TokenEvidence | undefined): readonly string[] {
+  const own = keys.flatMap(({ usage, keyId }) => (usage === 'derive' ? (keyId ?? []) : []));
+  return [...new Set([...own, ...(evidence?.derivationKeys ?? [])])];
 }
 
 async function make(
@@ -125,7 +137,7 @@ async function make(
 
 async function take(
   client: AgentClient,
-  { publicKey = '', token, repository }: EnrolmentOrder,
+  { publicKey, token, repository }: EnrolmentOrder & { readonly publicKey: string },
 ): Promise<KeyInfo> {
   const name = await adoptHeldKey(client, { publicKey }, { token, repository, role: 'root' });
   return (await client.call('keys.show', { key: name })).key;

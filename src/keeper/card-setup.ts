@@ -14,7 +14,7 @@ import { nameKey } from './card-certificate.js';
 import { planCard, requireAgreed, requireTouch, type FoundCard } from './card-plan.js';
 import type { TokenUnit } from './token-unit.js';
 import type { Unlocking } from './unlocking.js';
-import type { CardPlan, CardSlotPlan, KeeperCalls, SetupStep } from './wire.js';
+import type { CardPlan, CardSlotPlan, KeeperCalls, SetupStep, ShownCardKey } from './wire.js';
 
 /** Reading a card, and changing it; a card may make several attempts at a key, and waits 15 s for a touch. Milliseconds. */
 const LOOK_DEADLINE_MS = 10_000;
@@ -64,6 +64,27 @@ export class CardSetup {
     const evidence = evidenceOf(found, found[role]);
     if (role === 'derivation') requireTouch(plan.derivation, hasPhrase(params));
     return evidence;
+  }
+
+  /**
+   * The key in 9C, whoever made it, and what the card and its maker say of it; it need not be one of our keyring.
+   * @returns undefined for a token that is no card
+   * @throws AgentError `token.busy` while somebody is logged in, `token.key-missing`, `token.attestation`
+   */
+  async show(unit: TokenUnit): Promise<ShownCardKey | undefined> {
+    const { kind, name } = unit.config;
+    if (kind !== 'yubikey-piv') return undefined;
+    // To look at it would end the login, and what hangs on it.
+    if (unit.loggedIn) throw unlocked(name);
+    const found = await this.#look(unit);
+    const { root, derivation, vendor } = found;
+    if (vendor instanceof AgentError) throw vendor;
+    return {
+      slot: root.id,
+      publicKey: spkiOf(root).toString('base64'),
+      ...evidenceOf(found, root),
+      ...(derivation.publicKey === undefined ? {} : { derivationKey: derivation.publicKey }),
+    };
   }
 
   /** Follows the plan; the card is locked again afterwards. @throws AgentError `token.…` */
@@ -174,6 +195,14 @@ function requireCard({ config }: TokenUnit): void {
   throw new AgentError('usage.invalid', {
     message: `planning the set-up of token "${config.name}": it is not a card`,
     hint: 'run "touchstone token setup" without --plan',
+  });
+}
+
+function unlocked(token: string): AgentError {
+  return new AgentError('token.busy', {
+    message: `reading what token "${token}" says of its key: it is unlocked`,
+    hint: `lock it first: touchstone lock --token ${token}`,
+    details: { token },
   });
 }
 

@@ -1,4 +1,5 @@
 /** What a person should know about a card before its keys are trusted: advisories of the vendor, and what the card cannot say. */
+import { isFirmwareBefore } from '../formats/firmware-version.js';
 import type { CardPolicies } from '../tokenhost/messages.js';
 import type { FoundCard } from './card-plan.js';
 import type { CardWarning } from './wire.js';
@@ -15,22 +16,14 @@ export function cardWarnings(
   touch: CardPolicies['touch'] | undefined,
 ): readonly CardWarning[] {
   const { firmware, puk } = state;
-  const isRoca = !isBefore(firmware, ROCA.first) && isBefore(firmware, ROCA.fixed);
+  const isRoca = !isFirmwareBefore(firmware, ROCA.first) && isFirmwareBefore(firmware, ROCA.fixed);
   const warnings: readonly (readonly [CardWarning, boolean])[] = [
-    ['ecdsa-side-channel', isBefore(firmware, ECDSA_FIXED)],
+    ['ecdsa-side-channel', isFirmwareBefore(firmware, ECDSA_FIXED)],
     ['roca', isRoca],
-    ['hidden-keys', isBefore(firmware, METADATA_SINCE)],
+    ['hidden-keys', isFirmwareBefore(firmware, METADATA_SINCE)],
     ['puk-unknown', puk === undefined],
     ['attestation-unchecked', vendor === undefined],
     ['without-touch', touch === undefined || touch === 'never'],
   ];
   return warnings.flatMap(([warning, applies]) => (applies ? [warning] : []));
-}
-
-function isBefore(firmware: string, other: string): boolean {
-  return numberOf(firmware) < numberOf(other);
-}
-
-function numberOf(version: string): number {
-  return version.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
 }

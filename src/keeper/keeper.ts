@@ -225,6 +225,7 @@ export class Keeper {
     },
     setup: (params) => this.#provisioning.setup(params),
     'setup.plan': (params) => this.#provisioning.plan(params),
+    evidence: (params) => this.#provisioning.evidence(params),
     derive: ({ fields }) => this.#derive(fields),
     create: (params) => this.#making.create(params),
     find: async (params) => ({ home: await this.#making.find(params) }),

@@ -72,6 +72,12 @@ export class Provisioning {
     return { plan: await unit.section(() => this.#cards.plan(unit, params)) };
   }
 
+  /** What a card shows of its root key. @throws AgentError `token.unknown`, and as `CardSetup.show` */
+  async evidence({ token }: KeeperCalls['evidence']['params']): Promise<KeeperCalls['evidence']['result']> {
+    const unit = this.#parts.unitOf(token);
+    return { evidence: (await unit.section(() => this.#cards.show(unit))) ?? null };
+  }
+
   /** @throws AgentError `keyring.exists`, `token.object-exists`, `token.slot-mode`, `token.pin-…` */
   async setup(params: SetupParams): Promise<SetupResult> {
     const { pins, unitOf } = this.#parts;

@@ -10,7 +10,7 @@ import type {
 import type { DerivedAlgorithm, KeyAlgorithm } from '../crypto/algorithms.js';
 import type { PromptPlace } from '../platform/prompt/prompt-program.js';
 import type { OtpSlotInfo, PinTries } from '../tokenhost/messages.js';
-import type { CardChoices, CardPlan, SetupStep } from './wire-cards.js';
+import type { CardChoices, CardPlan, SetupStep, ShownCardKey } from './wire-cards.js';
 
 /** `identified`: its keys are those of the keyring; cards show them without a PIN. */
 export type TokenState = 'absent' | 'present' | 'identified' | 'unlocked' | 'degraded';
@@ -236,6 +236,8 @@ export interface KeeperCalls {
     params: { token: string; publicKey: string };
     result: { home: TokenHome };
   };
+  /** What a card shows of the key in its slot for roots, and what its maker says of it; nothing for other tokens. */
+  readonly evidence: { params: { token: string }; result: { evidence: ShownCardKey | null } };
   /** Puts a leaf into a second token as a non-extractable key. The leaf's derivation token must be unlocked. */
   readonly install: {
     params: { keyId: string; pin: SealedPin; useLastTry?: string | undefined };

@@ -1,5 +1,6 @@
 /** What front and keeper say to each other about setting up a card. */
 import type { ErrorData } from '../errors/agent-error.js';
+import type { CardEvidence } from '../keys/key-record.js';
 import type { CardPolicies } from '../tokenhost/messages.js';
 
 /** How the keys on a card are to be used; `always` and `cached` when left out. */
@@ -46,6 +47,16 @@ export interface CardPlan {
   readonly warnings: readonly CardWarning[];
   /** Why it cannot be done as things are. */
   readonly refusals: readonly ErrorData[];
+}
+
+/** The key in the slot for roots, as a card shows it to anybody. */
+export interface ShownCardKey extends CardEvidence {
+  /** Two hex digits. */
+  readonly slot: string;
+  /** DER SubjectPublicKeyInfo, base64. */
+  readonly publicKey: string;
+  /** That of the key in the slot for deriving, if there is one. */
+  readonly derivationKey?: string | undefined;
 }
 
 /** How far a set-up is. */

@@ -102,20 +102,15 @@ export const keyCertificate = z.object({
 export const pinPolicy = z.enum(['never', 'once', 'always']);
 export const touchPolicy = z.enum(['never', 'always', 'cached']);
 
-const cardEvidence = z
-  .object({
-    serial: z.string(),
-    firmware: z.string(),
-    pin: pinPolicy.optional(),
-    touch: touchPolicy.optional(),
-    attestation: z
-      .string()
-      .optional()
-      .describe('what the card says of the key: a certificate, DER in base64'),
-    device: z.string().optional().describe('what the vendor says of the card: a certificate, DER in base64'),
-    root: z.string().optional().describe('hex SHA-256 of the root that vouches for it; left out: unchecked'),
-  })
-  .describe('of a key on a card, when the keyring was made');
+export const cardEvidence = z.object({
+  serial: z.string(),
+  firmware: z.string(),
+  pin: pinPolicy.optional(),
+  touch: touchPolicy.optional(),
+  attestation: z.string().optional().describe('what the card says of the key: a certificate, DER in base64'),
+  device: z.string().optional().describe('what the vendor says of the card: a certificate, DER in base64'),
+  root: z.string().optional().describe('hex SHA-256 of the root that vouches for it; left out: unchecked'),
+});
 
 export const keyInfoSchema = z.object({
   name: z.string(),
@@ -130,7 +125,7 @@ export const keyInfoSchema = z.object({
   revokedReason: z.string().optional(),
   backend: z.string().optional(),
   homes: z.array(z.object({ token: z.string(), id: z.string(), label: z.string() })),
-  card: cardEvidence.optional(),
+  card: cardEvidence.optional().describe('of a key on a card, when the keyring was made'),
   kinds: z.array(z.string()).describe('what its role lets it sign'),
   loaded: z.boolean().describe('a lease covers it now'),
   certificate: z

@@ -9,6 +9,7 @@ import {
   text,
   keyName,
   keyCertificate,
+  cardEvidence,
   base64,
   timeoutMs,
   tokenName,
@@ -177,6 +178,19 @@ export const METHODS = {
       publicKey: base64.max(1024).describe('DER SubjectPublicKeyInfo, base64'),
     }),
     z.object({ home: z.object({ token: z.string(), id: z.string(), label: z.string() }) }),
+  ),
+  'tokens.evidence': method(
+    'What a card shows of the key in its slot for roots, and what its maker says of it; null for a token that attests nothing. Asks for no PIN.',
+    z.strictObject({ token: tokenName }),
+    z.object({
+      evidence: cardEvidence
+        .extend({
+          slot: z.string().describe('two hex digits'),
+          publicKey: z.string().describe('DER SubjectPublicKeyInfo, base64'),
+          derivationKey: z.string().optional().describe('the one in the slot for deriving, if there is one'),
+        })
+        .nullable(),
+    }),
   ),
   'keys.adopt': method(
     'Records a key that is on a token already, found there by its public half, as root or targets of a repository; asks for no PIN.',

@@ -6,6 +6,7 @@ import { judgeAttestation } from '../../src/ceremony/attestation.js';
 import { keyIdOfSpki } from '../../src/ceremony/enrolment.js';
 import { TempFolder } from '../support/temp-folder.js';
 
+const VENDOR = '1.3.6.1.4.1.41482.3';
 const UNKNOWN = { pinPolicy: 'unknown', touchPolicy: 'unknown' } as const;
 let temp: TempFolder;
 
@@ -21,9 +22,9 @@ function openssl(...args: readonly string[]): Buffer {
 }
 
 /** A certificate of a name, signed by another one or by itself. */
-function certificate(name: string, issuer: string, isAuthority: boolean, more = ''): string {
+function certificate(name: string, issuer: string, isAuthority: boolean, more = '', subject = name): string {
   openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', `${name}.key`);
-  openssl('req', '-new', '-key', `${name}.key`, '-subj', `/CN=${name}`, '-out', `${name}.csr`);
+  openssl('req', '-new', '-key', `${name}.key`, '-subj', `/CN=${subject}`, '-out', `${name}.csr`);
   writeFileSync(
     temp.join('extensions'),
     `basicConstraints=critical,CA:${isAuthority ? 'TRUE' : 'FALSE'}\n${more}`,
@@ -56,8 +57,9 @@ it('is judged by the chain from the key to a maker that the policy names', () =>
   const maker = certificate('maker', 'maker', true);
   const stranger = certificate('stranger', 'stranger', true);
   const device = certificate('device', 'maker', true);
-  const key = certificate('key', 'device', false);
-  const other = certificate('other', 'key', false);
+  const named = `${VENDOR}.7=ASN1:INTEGER:1\n`;
+  const key = certificate('key', 'device', false, named, 'key 9c');
+  const other = certificate('other', 'key', false, named, 'other 9c');
   const token = { serial: '1', manufacturer: 'm', model: 'YubiKey', label: '', firmware: null, slot: '9c' };
   const judge = (attestation: readonly string[], anchors: readonly string[], name = 'key'): string =>
     judgeAttestation({ ...UNKNOWN, attestation, keyId: keyIdOf(name), token }, anchors).state;
@@ -65,7 +67,8 @@ it('is judged by the chain from the key to a maker that the policy names', () =>
   expect(judge([key, device, maker], [maker])).toBe('attested');
   expect(judge([], [maker])).toBe('none');
   expect(judge([key, device], [stranger])).toBe('wrong');
-  expect(judge([key, device], [])).toBe('wrong');
+  expect(judge([key, device], [])).toBe('none');
+  expect(judge([key, stranger], [])).toBe('wrong');
   expect(judge([key], [maker])).toBe('wrong');
   expect(judge([device], [maker])).toBe('wrong');
   expect(judge([key, stranger], [stranger])).toBe('wrong');
@@ -75,9 +78,9 @@ it('is judged by the chain from the key to a maker that the policy names', () =>
 
 it('counts for the token and the policies that it names, and for no others', () => {
   const maker = certificate('maker', 'maker', true);
-  const vendor = '1.3.6.1.4.1.41482.3';
-  const said = [`${vendor}.3=DER:050701`, `${vendor}.7=ASN1:INTEGER:16909060`, `${vendor}.8=DER:0202`];
-  const attestation = [certificate('key', 'maker', false, `${said.join('\n')}\n`)];
+  const said = [`${VENDOR}.3=DER:050701`, `${VENDOR}.7=ASN1:INTEGER:16909060`, `${VENDOR}.8=DER:0202`];
+  const attestation = [certificate('key', 'maker', false, `${said.join('\n')}\n`, 'key 9c')];
+  const nameless = [certificate('nameless', 'maker', false, '', 'nameless 9c')];
   const token = { serial: '16909060', manufacturer: 'm', model: 'YubiKey', label: '', slot: '9c' };
   const good = { attestation, keyId: keyIdOf('key'), token: { ...token, firmware: '5.7.1' } };
   const judge = (change: Partial<Parameters<typeof judgeAttestation>[0]>): string =>
@@ -85,6 +88,8 @@ it('counts for the token and the policies that it names, and for no others', () 
   expect(judge({})).toBe('attested');
   expect(judge({ pinPolicy: 'once', touchPolicy: 'always' })).toBe('attested');
   expect(judge({ token: { ...good.token, serial: '7' } })).toBe('wrong');
+  expect(judge({ token: { ...good.token, slot: '82' } })).toBe('wrong');
+  expect(judge({ attestation: nameless, keyId: keyIdOf('nameless') })).toBe('wrong');
   expect(judge({ token: { ...good.token, firmware: '5.7.4' } })).toBe('wrong');
   expect(judge({ pinPolicy: 'always' })).toBe('wrong');
   expect(judge({ touchPolicy: 'cached' })).toBe('wrong');

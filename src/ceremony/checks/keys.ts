@@ -1,6 +1,7 @@
 /** The keys: are they what they are called, on tokens, and not used for anything else. */
 import { tufKeyIdOf } from '../../formats/tuf/key.js';
 import { tufKeyId } from '../../formats/notary1/key.js';
+import { isFirmwareBefore } from '../../formats/firmware-version.js';
 import { TOP_ROLES } from '../../formats/tuf/document.js';
 import { judgeAttestation } from '../attestation.js';
 import { keyIdsOf, type AuthorityKey } from '../authority.js';
@@ -148,7 +149,7 @@ function tokenProblem(
   rules: CeremonyFacts['policy']['value']['tokens'],
 ): string | undefined {
   const { minimumFirmware, pin, touch } = rules;
-  if (minimumFirmware !== null && !isAtLeast(token.firmware, minimumFirmware)) {
+  if (minimumFirmware !== null && isOlder(token.firmware, minimumFirmware)) {
     return `firmware ${token.firmware ?? 'not known'} is below ${minimumFirmware}`;
   }
   if (pin !== 'any' && pinPolicy !== 'always' && pinPolicy !== pin)
@@ -158,12 +159,7 @@ function tokenProblem(
   return undefined;
 }
 
-function isAtLeast(version: string | null, minimum: string): boolean {
-  if (version === null) return false;
-  const [has, needs] = [version, minimum].map((text) => text.split('.').map(Number)) as [number[], number[]];
-  for (const [at, part] of needs.entries()) {
-    const own = has[at] ?? 0;
-    if (own !== part) return own > part;
-  }
-  return true;
+/** What is not known may be as old as anything. */
+function isOlder(version: string | null, minimum: string): boolean {
+  return version === null || isFirmwareBefore(version, minimum);
 }

@@ -97,7 +97,11 @@ export const CEREMONY_COMMANDS: readonly CommandSpec[] = [
     options: [
       { flags: '--ceremony <id>', summary: 'name of the ceremony that the key is for', required: true },
       { flags: '--token <name>', summary: 'token in touchstone.toml', required: true },
-      { flags: '--public-key <file>', summary: 'take this key, which is on the token already, PEM' },
+      {
+        flags: '--public-key <file>',
+        summary:
+          'take this key, which is on the token already, PEM; of a YubiKey the one in 9C when left out',
+      },
       { flags: '--algorithm <name>', summary: 'of a new key: ecdsa-p256 (default), ed25519 or rsa-3072' },
       { flags: '--confirm <serial>', summary: 'serial number of a token that holds a root key already' },
       {
@@ -109,7 +113,10 @@ export const CEREMONY_COMMANDS: readonly CommandSpec[] = [
       { flags: '-o, --output <file>', summary: 'enrol-NAME.json when left out' },
       ...PIN_OPTIONS,
     ],
-    examples: ['touchstone ceremony enrol dave --ceremony root-8 --token dave --bag 4712'],
+    examples: [
+      'touchstone ceremony enrol dave --ceremony root-8 --token dave --bag 4712',
+      'touchstone ceremony enrol dave --ceremony root-8 --token dave --public-key dave.pem',
+    ],
     load: async () => (await import('../commands/ceremony-enrol.js')).ceremonyEnrol,
   },
   {

@@ -2,6 +2,7 @@
 import { join, resolve } from 'node:path';
 import { judgeAttestation } from '../../ceremony/attestation.js';
 import { enrol } from '../../ceremony/enrolling.js';
+import type { Enrolment } from '../../ceremony/enrolment.js';
 import { enrolmentFile } from '../../ceremony/file-names.js';
 import { repositoryOfPolicy } from '../../ceremony/holder.js';
 import { closeNetwork } from '../../ceremony/network-guard.js';
@@ -64,19 +65,26 @@ export async function ceremonyEnrol(
   );
   const output = outputOf(options, holder);
   writeOutput(context, output, bytes);
-  const attested = judgeAttestation(value, []);
-  const says = attested.state === 'none' ? attested.says : 'certificates of its maker are in the file';
   const text = [
     renderFields([
       ['holder', value.holder],
       ['token', `${value.token.model} ${value.token.serial}`],
       ['key', value.keyId],
-      ['attestation', says],
+      ['attestation', attestationWords(value)],
       ['file', output],
     ]),
     hashText('enrolment', sha256),
   ].join('\n\n');
   return { json: { file: output, sha256, enrolment: value }, text };
+}
+
+/** Who made the token is judged in the room, by the policy of the ceremony; what its certificates say is known already. */
+function attestationWords(enrolment: Enrolment): string {
+  const { attestation, token, pinPolicy, touchPolicy } = enrolment;
+  const verdict = judgeAttestation(enrolment, []);
+  if (verdict.state === 'wrong' || attestation.length === 0) return verdict.says;
+  const facts = [`slot ${token.slot}`, `PIN ${pinPolicy}`, `touch ${touchPolicy}`];
+  return `${facts.join(', ')}, firmware ${token.firmware ?? 'not known'}; "ceremony open" checks who made the token`;
 }
 
 function outputOf(options: OptionValues, holder: string): string {
