@@ -4,8 +4,8 @@ import type { CeremonyPolicy } from './policy.js';
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
 const DIGITS = '0123456789';
 
-/** @param name what it is the root of, in words */
-export function defaultPolicy(name: string): CeremonyPolicy {
+/** @param name what it is the root of, in words @param tokens what is asked of tokens; any will do where nothing is said */
+export function defaultPolicy(name: string, tokens: Partial<CeremonyPolicy['tokens']>): CeremonyPolicy {
   return {
     format: 'touchstone-ceremony-policy',
     version: 1,
@@ -15,7 +15,14 @@ export function defaultPolicy(name: string): CeremonyPolicy {
     threshold: { min: 2, max: 16 },
     validityDays: { root: 740, targets: 400, snapshot: 60, timestamp: 14 },
     windows: { signingDays: 90, alarmDays: 30 },
-    tokens: { attestation: 'optional', anchors: [], minimumFirmware: null, pin: 'any', touch: 'any' },
+    tokens: {
+      attestation: 'optional',
+      anchors: [],
+      minimumFirmware: null,
+      pin: 'any',
+      touch: 'any',
+      ...tokens,
+    },
     characters: { roles: `${LETTERS}${DIGITS}-`, paths: `${LETTERS.toUpperCase()}${LETTERS}${DIGITS}._/-*?` },
     holders: [],
     derivationKeys: [],

@@ -5,6 +5,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { decodePem } from '../encoding/pem.js';
 import { AgentError } from '../errors/agent-error.js';
+import type { ErrorCode } from '../errors/codes.js';
 import { parseAttestation, readCertificate, type Attested } from './piv-attestation.js';
 
 /** Device, two levels of the vendor, root. */
@@ -38,12 +39,16 @@ export interface ExpectedKey {
   readonly slot: string;
 }
 
-/** Certificates in PEM, one after the other. @throws AgentError `config.invalid` when there is none */
-export function parseRoots(text: string, what: string): readonly X509Certificate[] {
+/** Certificates in PEM, one after the other. @throws AgentError `code` (default `config.invalid`) when there is none */
+export function parseRoots(
+  text: string,
+  what: string,
+  code: ErrorCode = 'config.invalid',
+): readonly X509Certificate[] {
   const blocks = text.match(PEM_BLOCK) ?? [];
-  const found = blocks.map((block) => readRoot(decodePem(block, what, 'config.invalid').der, what));
+  const found = blocks.map((block) => readRoot(decodePem(block, what, code).der, what, code));
   if (found.length > 0) return found;
-  throw new AgentError('config.invalid', { message: `${what}: there is no certificate in it` });
+  throw new AgentError(code, { message: `${what}: there is no certificate in it` });
 }
 
 /**
@@ -85,11 +90,11 @@ function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): bool
   return certificate.issuer === issuer.subject && certificate.verify(issuer.publicKey);
 }
 
-function readRoot(der: Buffer, what: string): X509Certificate {
+function readRoot(der: Buffer, what: string, code: ErrorCode): X509Certificate {
   try {
     return new X509Certificate(der);
   } catch (cause) {
-    throw new AgentError('config.invalid', { message: `${what}: a certificate in it is not valid`, cause });
+    throw new AgentError(code, { message: `${what}: a certificate in it is not valid`, cause });
   }
 }
 

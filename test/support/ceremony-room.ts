@@ -27,11 +27,19 @@ export class CeremonyRoom implements AsyncDisposable {
     this.stores = stores;
   }
 
-  /** An agent that runs, with a token of the machine's own and one for each holder. @param stores tokens that exist already, by holder */
-  static async open(stores: ReadonlyMap<string, SoftHsmStore>): Promise<CeremonyRoom> {
+  /**
+   * An agent that runs, with a token of the machine's own and one for each holder.
+   * @param stores tokens that exist already, by holder
+   * @param tables further tokens, as touchstone.toml has them
+   */
+  static async open(
+    stores: ReadonlyMap<string, SoftHsmStore>,
+    tables: readonly string[] = [],
+  ): Promise<CeremonyRoom> {
     const own = new SoftHsmStore(ROOM);
     const tokens = [...stores].map(([name, store]) => ({ name, store }));
     const agent = await agentOver({ name: ROOM, store: own }, ...tokens);
+    agent.configure((toml) => [toml, ...tables].join('\n'));
     const room = new CeremonyRoom(agent, own, stores);
     try {
       await agent.start();

@@ -34,6 +34,13 @@ export const CEREMONY_COMMANDS: readonly CommandSpec[] = [
       { flags: '--policy <file>', summary: 'policy.json, from out/ of the ceremony before' },
       { flags: '--previous <file>', summary: 'transcript.jsonl of the ceremony before' },
       { flags: '--name <text>', summary: 'what it is the root of, for a first policy' },
+      {
+        flags: '--maker <file>',
+        summary: 'for a first policy: makers of tokens, PEM; each key has to be attested by one of them',
+        kind: 'list',
+      },
+      { flags: '--minimum-firmware <version>', summary: 'for a first policy: oldest firmware of a token' },
+      { flags: '--touch <how>', summary: 'for a first policy: always or cached, of each key' },
       { flags: '--enrolment <file>', summary: 'enrol-NAME.json of a new key; may be repeated', kind: 'list' },
       { flags: '--replace <old=new>', summary: 'holder who leaves and holder who enters', kind: 'list' },
       { flags: '--leaves <name>', summary: 'holder who leaves, or NAME:SERIAL', kind: 'list' },

@@ -16,6 +16,7 @@ import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
 import { readInput } from '../input-file.js';
 import type { OptionValues } from '../option-values.js';
+import { tokenRules } from '../token-rules.js';
 
 /** @throws AgentError `usage.invalid`, `ceremony.action`, `ceremony.folder` */
 export async function ceremonyNew(
@@ -64,8 +65,13 @@ export async function ceremonyNew(
 
 async function policyFrom(options: OptionValues): Promise<CeremonyPolicy> {
   const file = options.text('policy');
-  if (file !== undefined) return readPolicy(await readInput(file)).value;
-  return defaultPolicy(options.text('name') ?? 'a root of our own');
+  const rules = tokenRules(options);
+  if (file === undefined) return defaultPolicy(options.text('name') ?? 'a root of our own', rules);
+  if (Object.keys(rules).length === 0) return readPolicy(await readInput(file)).value;
+  throw new AgentError('usage.invalid', {
+    message:
+      'what is asked of tokens stands in the policy: --maker, --minimum-firmware and --touch are for a first one',
+  });
 }
 
 async function enrolmentsFrom(options: OptionValues): Promise<readonly Enrolment[]> {
