@@ -3,14 +3,15 @@ import type { AgentError } from '../errors/agent-error.js';
 import type { GlobalFlags } from './context.js';
 import { paint } from './style.js';
 
-/** Lines for standard error. --verbose adds the causes, --debug the stacks. */
+/** Lines for standard error. --verbose adds the causes, --debug the stacks. @param hint in the place of the error's own */
 export function renderError(
   error: AgentError,
   flags: Pick<GlobalFlags, 'colour' | 'verbose' | 'debug'>,
+  hint = error.hint,
 ): string {
   const lines = [
     `touchstone: ${paint('error:', 'red', flags.colour)} ${error.message}`,
-    `${paint('hint:', 'cyan', flags.colour)} ${error.hint}`,
+    `${paint('hint:', 'cyan', flags.colour)} ${hint}`,
   ];
   if (flags.verbose) {
     lines.push(`code: ${error.code}`);
@@ -21,13 +22,13 @@ export function renderError(
   return `${lines.join('\n')}\n`;
 }
 
-/** The document that --json prints instead of a result. */
-export function errorDocument(error: AgentError): object {
+/** The document that --json prints instead of a result. @param hint in the place of the error's own */
+export function errorDocument(error: AgentError, hint = error.hint): object {
   return {
     error: {
       code: error.code,
       message: error.message,
-      hint: error.hint,
+      hint,
       retry: error.row.retry,
       details: error.details,
     },

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
 import { AgentError } from '../errors/agent-error.js';
+import { fileFault } from '../platform/errno.js';
 
 export const STANDARD_INPUT = '-';
 
@@ -61,14 +62,8 @@ function tooLarge(path: string): AgentError {
 
 function readError(path: string, cause: unknown): AgentError {
   if (cause instanceof AgentError) return cause;
-  const { code } = cause as NodeJS.ErrnoException;
-  const reasons: Readonly<Record<string, string>> = {
-    ENOENT: 'no such file',
-    EACCES: 'permission denied',
-    EISDIR: 'it is a folder',
-  };
   return new AgentError('usage.file', {
-    message: `reading ${path}: ${reasons[code ?? ''] ?? code ?? 'failed'}`,
+    message: `reading ${path}: ${fileFault(cause)}`,
     details: { file: path },
     cause,
   });

@@ -22,7 +22,9 @@ const GIVING_UP_MS = 2_000;
 export async function runCli(args: readonly string[], program: string): Promise<number> {
   let flags = earlyFlags(args);
   let status = 0;
+  let named: readonly string[] = [];
   const execute = async (load: () => Promise<RunCommand>, invocation: Invocation): Promise<void> => {
+    named = invocation.args;
     flags = readGlobalFlags(invocation.options, process.env, process.stderr.isTTY);
     const run = await load();
     const result = await run(makeContext(flags, program), invocation);
@@ -38,7 +40,7 @@ export async function runCli(args: readonly string[], program: string): Promise<
   } catch (thrown) {
     const error = isCommanderError(thrown) ? usageError(thrown, words) : asAgentError(thrown);
     if (error === undefined) return 0;
-    return printError(error, flags);
+    return await printError(error, flags, { words, named });
   }
 }
 
@@ -109,9 +111,15 @@ function printResult(result: CommandResult, flags: GlobalFlags): void {
   else if (result.text !== '') writeAll(STDOUT, `${result.text}\n`);
 }
 
-function printError(error: AgentError, flags: GlobalFlags): number {
-  if (flags.json) writeAll(STDOUT, `${JSON.stringify(errorDocument(error), null, 2)}\n`);
-  writeAll(STDERR, renderError(error, flags));
+async function printError(
+  error: AgentError,
+  flags: GlobalFlags,
+  { words, named }: { readonly words: string; readonly named: readonly string[] },
+): Promise<number> {
+  const { exactHint } = await import('./exact-hint.js');
+  const hint = exactHint(error, words, named);
+  if (flags.json) writeAll(STDOUT, `${JSON.stringify(errorDocument(error, hint), null, 2)}\n`);
+  writeAll(STDERR, renderError(error, flags, hint));
   return error.row.exit;
 }
 

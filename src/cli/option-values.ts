@@ -57,7 +57,7 @@ export class OptionValues {
     if (value === undefined) return undefined;
     const seconds = parseDuration(value);
     if (seconds !== undefined) return seconds;
-    throw invalid(name, 'a time such as 90s, 30m, 8h or 7d is needed');
+    throw invalid(name, 'a time such as 90s, 30m, 8h or 7d is needed, 365d at most');
   }
 
   /** One of a closed set of words. */

@@ -3,6 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { secretBuffer } from '../crypto/secret-bytes.js';
 import { AgentError } from '../errors/agent-error.js';
+import { fileFault } from '../platform/errno.js';
 import { MAX_PIN_BYTES } from './pin-line.js';
 
 /**
@@ -60,7 +61,11 @@ function openPinFile(path: string): number {
     // A named pipe without a writer must not make us wait: fstat refuses it right after.
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
-    throw new AgentError('usage.file', { message: `PIN file ${path}: ${(cause as Error).message}`, cause });
+    throw new AgentError('usage.file', {
+      message: `PIN file ${path}: ${fileFault(cause)}`,
+      details: { file: path },
+      cause,
+    });
   }
 }
 

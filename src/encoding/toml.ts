@@ -36,10 +36,19 @@ function parseOrFail(text: string, what: string, code: ErrorCode): Record<string
     if (!(cause instanceof TomlError)) throw cause;
     const { line, column } = cause;
     // The first line is the reason; the rest quotes the document, which may name files we must not repeat.
-    const reason = (cause.message.split('\n')[0] ?? '').replace(/^Invalid TOML document: /, '');
+    const reason =
+      repeated(cause.message, text.split('\n')[line - 1] ?? '') ??
+      (cause.message.split('\n')[0] ?? '').replace(/^Invalid TOML document: /, '');
     throw new AgentError(code, {
       message: `${what}, line ${line}, column ${column}: ${reason}`,
       details: { line, column },
     });
   }
+}
+
+/** A section that was appended a second time is the mistake people make most: it is named, and nothing else of the line. */
+function repeated(message: string, line: string): string | undefined {
+  if (!message.includes('redefine')) return undefined;
+  const name = /^\s*(\[[\w.-]+\]|[\w.-]+(?=\s*=))/.exec(line)?.[1];
+  return name === undefined ? undefined : `${name} is in the file already, and can be there once`;
 }

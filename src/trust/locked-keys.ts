@@ -11,10 +11,14 @@ export function requireUnlocked(documents: readonly PendingDocument[], keys: rea
   const locked = wanted.filter(({ key }) => keys.some((one) => one.name === key && one.isLocked === true));
   const [first] = locked;
   if (first === undefined) return;
-  const names = [...new Set(locked.map(({ key }) => key))];
-  throw new AgentError('key.locked', {
-    message: `signing ${first.role}: locked: ${names.join(', ')}`,
-    hint: `see the token with "touchstone key show '${first.key}'", then: touchstone unlock --token NAME`,
+  throw lockedError(first.role, [...new Set(locked.map(({ key }) => key))]);
+}
+
+/** `key.locked` that names the keys. @param what is to be signed, in words @param names at least one */
+export function lockedError(what: string, names: readonly string[]): AgentError {
+  return new AgentError('key.locked', {
+    message: `signing ${what}: locked: ${names.join(', ')}`,
+    hint: `see the token with "touchstone key show '${names[0] ?? ''}'", then: touchstone unlock --token NAME`,
     details: { keys: names },
   });
 }

@@ -6,6 +6,7 @@ import { tomlProblem } from '../encoding/toml-problem.js';
 import { parseToml } from '../encoding/toml.js';
 import { AgentError } from '../errors/agent-error.js';
 import { splitCertificates } from '../formats/notary1/certificate-chain.js';
+import { fileFault } from '../platform/errno.js';
 import { writeFileAtomic } from '../platform/store/atomic-file.js';
 import { ensurePrivateFolder } from '../platform/store/private-folder.js';
 import { readTrustedFile } from '../platform/store/trusted-file.js';
@@ -103,8 +104,7 @@ export function readAuthorities(path: string): Extract<Pin, { authorities: unkno
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new AgentError('usage.file', { message: `reading ${path}: ${code ?? 'failed'}`, cause });
+    throw new AgentError('usage.file', { message: `reading ${path}: ${fileFault(cause)}`, cause });
   }
   const found = splitCertificates(text.replaceAll('\r\n', '\n'));
   if (found.length > 0 && found.every(({ ca }) => ca)) return found;

@@ -30,6 +30,8 @@ const MAX_PAUSE_MS = 400;
 /** How long a publish of somebody else with the same agent may take before it counts as given up, milliseconds. */
 const PATIENCE_MS = 5_000;
 
+const MAX_FIRST_ROOT = 2;
+
 const CONFLICTS: ReadonlySet<ErrorCode> = new Set(['notary.conflict', 'guard.conflict', 'guard.version']);
 
 export interface PublisherParts {
@@ -69,6 +71,7 @@ export class Publisher {
   readonly #signed = new Map<string, number>();
   /** Of what was taken back. */
   readonly #notes: string[] = [];
+  #isNew = false;
   readonly #patience = Date.now() + PATIENCE_MS;
 
   constructor(parts: PublisherParts) {
@@ -96,6 +99,7 @@ export class Publisher {
       } catch (cause) {
         if (!isConflict(cause)) throw cause;
         journal.clear();
+        this.#requireFirstRoot(cause);
         if (round >= MAX_ROUNDS && Date.now() > this.#patience) throw this.#overtaken(cause);
         await delay(MIN_PAUSE_MS + randomInt(MAX_PAUSE_MS));
       }
@@ -106,6 +110,7 @@ export class Publisher {
     const { signer, server, keys } = this.#parts;
     const { repository } = server;
     const [base, all] = await Promise.all([this.#view.read(), signer.keysOf(repository)]);
+    this.#isNew = base === undefined;
     const draft = await plan({ base, keys: keys(all) });
     const { notes } = draft;
     if (draft.isEmpty) return { repository, versions: [], notes };
@@ -168,6 +173,19 @@ export class Publisher {
 
   #noteVersion(role: string, version: number): void {
     this.#signed.set(role, Math.max(version, this.#signed.get(role) ?? 0));
+  }
+
+  /** A server takes a first root of version 1 or 2. Where the agent has seen both published, the repository was there before. */
+  #requireFirstRoot(cause: AgentError): void {
+    const { repository } = this.#parts.server;
+    if (cause.code !== 'guard.version' || !this.#isNew || (this.#signed.get('root') ?? 0) < MAX_FIRST_ROOT)
+      return;
+    throw new AgentError('guard.version', {
+      message: `beginning ${repository}: it was published before, and the trust server knows it no more`,
+      hint: `find out who deleted it; to begin it anew: touchstone guard forget ${repository}`,
+      details: { repository },
+      cause,
+    });
   }
 
   #overtaken(cause: AgentError): AgentError {

@@ -19,6 +19,7 @@ import { buildTbs, sealTbs, TBS_KIND } from '../formats/x509-tbs.js';
 import { writeFileAtomic } from '../platform/store/atomic-file.js';
 import { ensurePrivateFolder } from '../platform/store/private-folder.js';
 import { fileNameOf } from './file-name.js';
+import { lockedError } from './locked-keys.js';
 import type { RoleKey, RoleSigner } from './role-signer.js';
 
 /** `.ID.pem`, and what a temporary file has around it. */
@@ -58,7 +59,10 @@ export class RootCertificates {
     return notaryKeyFromCertificates(pem);
   }
 
-  async #order(repository: string, { name, key }: RoleKey, days: number): Promise<string> {
+  async #order(repository: string, root: RoleKey, days: number): Promise<string> {
+    const { name, key } = root;
+    if (root.isLocked === true)
+      throw lockedError(`the certificate of the root key for ${repository}`, [name]);
     const spki = notarySpki(key);
     const now = Math.floor(Date.now() / 1000) * 1000;
     const serial = randomBytes(SERIAL_BYTES);

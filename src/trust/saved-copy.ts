@@ -5,7 +5,7 @@ import { parseJsonStrict } from '../encoding/json.js';
 import { AgentError } from '../errors/agent-error.js';
 import { isJsonObject } from '../formats/json-object.js';
 import { isBaseRole, isDelegation } from '../formats/notary1/role-name.js';
-import { errnoOf } from '../platform/errno.js';
+import { errnoOf, fileFault } from '../platform/errno.js';
 import { writeFileAtomic } from '../platform/store/atomic-file.js';
 import { readFileBounded } from '../platform/store/bounded-read.js';
 import type { Collection } from './collection.js';
@@ -103,8 +103,12 @@ function openFolder(folder: string): readonly string[] {
     mkdirSync(folder, { recursive: true });
     return readdirSync(folder);
   } catch (cause) {
-    const errno = errnoOf(cause);
-    throw new AgentError('state.write', { message: `making ${folder}: ${errno}`, details: { errno }, cause });
+    throw new AgentError('state.write', {
+      message: `making ${folder}: ${fileFault(cause)}`,
+      hint: 'name a folder that can be written to',
+      details: { errno: errnoOf(cause) },
+      cause,
+    });
   }
 }
 

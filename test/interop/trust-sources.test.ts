@@ -17,7 +17,7 @@ import { connectTo } from '../support/agent-client.js';
 import { DockerRegistry } from '../support/docker-registry.js';
 import { NotaryClient } from '../support/notary-client.js';
 import { pushImage } from '../support/pushed-image.js';
-import { TrustStack, type TrustPublisher } from '../support/trust-stack.js';
+import { digestOf, TrustStack, type TrustPublisher } from '../support/trust-stack.js';
 
 /** A lifetime of two seconds, in days. */
 const TWO_SECONDS = 2 / 86_400;
@@ -130,4 +130,36 @@ it('is deleted when its name is given, and begins again', async () => {
   await alice.sign(`${gun}:v1`, 'b');
   using fresh = new NotaryClient(stack.server);
   expect(await fresh.must('list', gun)).toMatch(/v1 +b{64}/);
+
+  await alice.must('delete', gun, '--confirm', gun);
+  const third = await alice.run('init', gun);
+  expect(third.status).toBe(3);
+  expect(third.stderr).toContain(`touchstone guard forget ${gun}`);
+  await alice.agent.must(['guard', 'forget', gun, '--confirm', gun, ...alice.options]);
+  expect(await alice.must('init', gun, '--json')).toContain('"version": 1');
+});
+
+it('only tags that are written out are signed, each with one digest', async () => {
+  const gun = 'localhost:5000/sources/untagged';
+  await alice.must('init', gun);
+  const digest = ['--digest', digestOf('b'), '--size', '423'];
+  for (const reference of [gun, `${gun}@${digestOf('b')}`]) {
+    const untagged = await alice.run('sign', reference, ...digest);
+    expect(untagged).toMatchObject({ status: 2 });
+    expect(untagged.stderr).toContain(`touchstone trust sign ${gun}:TAG`);
+  }
+  const two = await alice.run('sign', `${gun}:v1@${digestOf('a')}`, ...digest);
+  expect(two).toMatchObject({ status: 2 });
+  expect(two.stderr).toContain('option --digest');
+  expect(JSON.parse(await alice.must('list', gun, '--json'))).toMatchObject({ tags: [] });
+});
+
+it('an environment without rules passes nothing', async () => {
+  const gun = 'localhost:5000/sources/no-rules';
+  await alice.must('init', gun);
+  await alice.sign(`${gun}:v1`, 'a');
+  await alice.must('verify', `${gun}:v1`);
+  const refused = await alice.run('verify', '--env', 'production', `${gun}:v1`);
+  expect(refused).toMatchObject({ status: 2, stdout: '' });
+  expect(refused.stderr).toContain('option --env: it needs --policy');
 });

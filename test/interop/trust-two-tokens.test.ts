@@ -66,6 +66,9 @@ it('two of two: both tokens sign the root, and neither can alone', async () => {
   const alone = await owner.run('key', 'rotate', gun, 'timestamp');
   expect(alone.status).not.toBe(0);
   expect(alone.stderr).toContain(`locked: ${spare}`);
+  const renewed = await owner.run('key', 'rotate', gun, 'root', '--renew');
+  expect(renewed.status).toBe(4);
+  expect(renewed.stderr).toContain(`locked: ${spare}`);
   // What needs no root goes on.
   await owner.sign(`${gun}:v2`, 'b');
   await unlocked('release', 'spare');

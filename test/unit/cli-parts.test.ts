@@ -6,6 +6,7 @@ import { checkNode } from '../../src/cli/checks/installation.js';
 import { renderRecord } from '../../src/cli/commands/audit-show.js';
 import { readGlobalFlags } from '../../src/cli/context.js';
 import { parseDuration } from '../../src/cli/duration.js';
+import { exactHint } from '../../src/cli/exact-hint.js';
 import { errorDocument, renderError } from '../../src/cli/error-text.js';
 import { OptionValues } from '../../src/cli/option-values.js';
 import { MAX_PIN_BYTES, PinLine } from '../../src/cli/pin-line.js';
@@ -123,6 +124,38 @@ describe('errors', () => {
         details: { key: 'a/b#ssh' },
       },
     });
+  });
+});
+
+describe('hints', () => {
+  const shown = (error: AgentError, words: string, ...args: readonly string[]): string =>
+    exactHint(error, words, args);
+
+  it('of a mistake in the command line name the help of that command', () => {
+    const mistake = new AgentError('usage.invalid', { message: 'option --days: a whole number is needed' });
+    expect(shown(mistake, 'touchstone trust init')).toBe('see "touchstone trust init --help"');
+    const better = new AgentError('usage.invalid', { hint: 'add --confirm NAME' });
+    expect(shown(better, 'touchstone trust delete')).toBe('add --confirm NAME');
+  });
+
+  it('about a repository name it', () => {
+    const gun = 'registry.example/acme/app';
+    const missing = new AgentError('notary.missing');
+    const exact = `begin with "touchstone trust init ${gun}"`;
+    expect(shown(missing, 'touchstone trust list', gun)).toBe(exact);
+    expect(shown(missing, 'touchstone trust sign', `${gun}:1.0`, `${gun}:2.0`)).toBe(exact);
+    expect(shown(missing, 'touchstone trust signer remove', gun, 'bob')).toBe(exact);
+    const told = new AgentError('notary.missing', { details: { repository: gun } });
+    expect(shown(told, 'touchstone trust watch', gun, 'registry.example/acme/other')).toBe(exact);
+  });
+
+  it('keep the placeholder where several could be meant, and everywhere else', () => {
+    const missing = new AgentError('notary.missing');
+    const args = ['registry.example/acme/app', 'registry.example/acme/other'];
+    expect(shown(missing, 'touchstone trust watch', ...args)).toBe(missing.hint);
+    expect(shown(missing, 'touchstone trust pin', 'registry.example/acme/*')).toBe(missing.hint);
+    const name = new AgentError('key.name-invalid');
+    expect(shown(name, 'touchstone key derive', 'registry.example/acme/app')).toBe(name.hint);
   });
 });
 

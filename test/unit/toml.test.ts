@@ -99,6 +99,14 @@ describe('text that is not TOML', () => {
     expect(error.message).toContain(`policy.toml, line ${line}`);
   });
 
+  it.each([
+    ['[ssh-agent]\n[pkcs11]\n[ssh-agent]\nenabled = true\n', '[ssh-agent]'],
+    ['socket = "a"\nsocket = "b"\n', 'socket'],
+  ])('%j: what is there twice is named', (text, name) => {
+    const error = thrownBy(() => parseToml(text, 'touchstone.toml'));
+    expect(error.message).toContain(`: ${name} is in the file already`);
+  });
+
   it('is refused without repeating it', () => {
     const error = thrownBy(() => parseToml('pin = s3cret\n', 'touchstone.toml'));
     expect(error.code).toBe('config.invalid');

@@ -20,7 +20,8 @@ export function integrateCosign(context: CliContext, invocation: Invocation): Pr
   const isOnPath = (context.env['PATH'] ?? '').split(':').includes(folder);
   const next = [
     ...(isOnPath ? [] : [`add ${folder} to PATH: cosign looks for the plugin there`]),
-    'next: cosign sign --key touchstone://REPOSITORY IMAGE',
+    // Without these options cosign tells a public log about the image.
+    'next: cosign sign --key touchstone://REPOSITORY --tlog-upload=false --use-signing-config=false IMAGE',
   ];
   const result = integrateFile(context, invocation, { file, next, facts: {} });
   if (!options.flag('undo') && !options.flag('dry-run'))

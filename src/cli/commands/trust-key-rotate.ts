@@ -27,7 +27,9 @@ export async function trustKeyRotate(
   return withPublisher(context, options, repository, { roles: [role] }, async (session) => {
     const plan = planFor(session, options, role);
     const published = await session.publisher.publish(wordsFor(options, role), plan);
-    return publishedResult(context, published, `${role} of ${repository} has a new key`, { role });
+    const what =
+      role === 'root' && options.flag('renew') ? 'new certificates for the same keys' : 'a new key';
+    return publishedResult(context, published, `${role} of ${repository} has ${what}`, { role });
   });
 }
 

@@ -41,14 +41,29 @@ export async function trustSign(context: CliContext, { options, args }: Invocati
 }
 
 async function changeOf(context: CliContext, options: OptionValues, argument: string): Promise<TagChange> {
-  const { tag, digest } = parseTrustReference(argument);
-  const name = tag ?? 'latest';
+  const { repository, tag, digest } = parseTrustReference(argument);
+  // As "docker trust sign": what is signed for everybody is written out.
+  if (tag === undefined) {
+    throw new AgentError('usage.invalid', {
+      message: `signing ${argument}: no tag was named`,
+      hint: `a signature is for a tag: touchstone trust sign ${repository}:TAG${digest === undefined ? '' : `@${digest}`}`,
+    });
+  }
   const given = givenTarget(options);
-  if (given !== undefined) return { name, target: given };
+  if (given !== undefined) {
+    if (digest !== undefined && digest !== options.text('digest')) {
+      throw new AgentError('usage.invalid', {
+        message: `option --digest: it is not the digest in ${argument}`,
+        hint: 'name the digest once',
+        details: { field: 'digest' },
+      });
+    }
+    return { name: tag, target: given };
+  }
   const { manifest } = await openImage(context, options, argument);
   const { descriptor } = manifest;
   if (digest !== undefined && descriptor.digest !== digest) throw new AgentError('registry.reply');
-  return { name, target: toTarget(descriptor.digest, descriptor.size) };
+  return { name: tag, target: toTarget(descriptor.digest, descriptor.size) };
 }
 
 /** --digest and --size: signing without a look at the registry. */
@@ -56,9 +71,15 @@ function givenTarget(options: OptionValues): Target | undefined {
   const digest = options.text('digest');
   const size = options.integer('size', { min: 0, max: MAX_SIZE });
   if (digest === undefined && size === undefined) return undefined;
-  if (digest === undefined || size === undefined || !DIGEST.test(digest)) {
+  if (digest === undefined || size === undefined) {
     throw new AgentError('usage.invalid', {
       message: 'options --digest and --size belong together: sha256:HEX, and the bytes of the manifest',
+    });
+  }
+  if (!DIGEST.test(digest)) {
+    throw new AgentError('usage.invalid', {
+      message: 'option --digest: sha256: and 64 lower-case hex digits are needed',
+      details: { field: 'digest' },
     });
   }
   return toTarget(digest, size);

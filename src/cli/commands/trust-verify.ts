@@ -25,7 +25,7 @@ export async function trustVerify(
 ): Promise<CommandResult> {
   const reference = parseTrustReference(args[0] ?? '');
   const policy = readPolicy(options.text('policy'));
-  const environment = options.text('env') ?? '';
+  const environment = environmentOf(options);
   const session = await openTrust(context, options, reference.repository);
   const collection = await view(context, options, session);
   const { tag, digest } = reference;
@@ -47,6 +47,17 @@ export async function trustVerify(
     approvals: signed.approvals,
   };
   return { json, text: `${image}\n${reason}` };
+}
+
+/** Without rules an environment would say nothing, and whatever is signed would pass. */
+function environmentOf(options: OptionValues): string {
+  const environment = options.text('env');
+  if (environment === undefined || options.text('policy') !== undefined) return environment ?? '';
+  throw new AgentError('usage.invalid', {
+    message: 'option --env: it needs --policy, whose rules are for environments',
+    hint: 'name the rules with --policy FILE; without --env and --policy everything passes that is signed',
+    details: { field: 'env' },
+  });
 }
 
 /** From the server, or from a saved copy. */
