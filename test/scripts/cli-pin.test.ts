@@ -172,7 +172,7 @@ describe('a PIN from a file', () => {
       [() => pinFile(''), 'it holds no PIN', 4],
       [() => pinFile('\n'), 'it holds no PIN', 4],
       [() => pinFile('1'.repeat(600)), 'longer than a PIN can be', 4],
-      [() => folder.join('missing'), 'ENOENT', 1],
+      [() => folder.join('missing'), 'no such file', 1],
       [() => folder.join('folder'), 'not a regular file', 1],
       [() => folder.join('pipe'), 'not a regular file', 1],
     ];
