@@ -9,6 +9,7 @@ import type { EventOf } from './event.js';
 import type { CeremonyFacts } from './facts.js';
 import { outputFile, policyOutput } from './file-names.js';
 import { holdersAfter, type HolderBook } from './holder-book.js';
+import { newestAfter } from './newest.js';
 import { sha256Hex, writeForm } from './one-form.js';
 import type { CeremonyPolicy } from './policy.js';
 import { requireGood, type CeremonySession } from './session.js';
@@ -48,6 +49,7 @@ export function closeCeremony(session: CeremonySession, leaveOpen: boolean): Clo
     event: 'closed',
     outputs: outputs.map(({ file, bytes }) => ({ file, sha256: sha256Hex(bytes) })),
     open: open.map(({ document }) => document),
+    newest: newestAfter(facts, madeOf(complete, outputs)),
     nextExpiry: complete.documents.length === 0 ? null : facts.request.value.expires,
   };
   if (!isSaid(session, line)) {
@@ -68,6 +70,19 @@ export function outputsOf(facts: CeremonyFacts, isAll: boolean): readonly Output
   }));
   if (!isAll) return made;
   return [...made, { file: policyOutput(request.value.rehearsal), bytes: writeForm(policyAfter(facts)) }];
+}
+
+/** The files of complete documents, by their id. @param outputs as `outputsOf` gives them */
+export function madeOf(
+  { documents }: Pick<CeremonyFacts, 'documents'>,
+  outputs: readonly Output[],
+): ReadonlyMap<string, Buffer> {
+  return new Map(
+    documents.flatMap(({ order }, at) => {
+      const output = outputs[at];
+      return output === undefined ? [] : [[order.id, output.bytes] as const];
+    }),
+  );
 }
 
 /** The facts without documents that lack signatures. */

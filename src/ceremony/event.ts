@@ -114,6 +114,10 @@ const closed = z.strictObject({
   outputs: z.array(z.strictObject({ file: wordsField, sha256: sha256Field }).readonly()).readonly(),
   /** Documents that lack signatures; empty unless it was left open. */
   open: z.array(wordsField).readonly(),
+  /** Of each document that is known, made here or not: what the next ceremony may begin with. */
+  newest: z
+    .array(z.strictObject({ document: wordsField, version: versionField, sha256: sha256Field }).readonly())
+    .readonly(),
   nextExpiry: timeField.nullable(),
 });
 

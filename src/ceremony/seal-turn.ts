@@ -6,6 +6,7 @@ import { SEAL_TYPE, sealMessage } from './seal.js';
 import { sealFactsOf, takeSeal } from './sealing.js';
 import type { CeremonySession } from './session.js';
 import { atToken, signMessage, type SigningParts } from './token-work.js';
+import { rootAfter } from './vouching.js';
 
 /**
  * Has a holder who was present sign what was written down. @returns false when they had done so before
@@ -29,18 +30,25 @@ export async function sealTurn(parts: SigningParts, found: HolderToken): Promise
   });
 }
 
-/** Keys of holders that signed here and have not sealed yet, in the order of the request. @param holders only these */
-export function sealers(session: CeremonySession, holders?: readonly string[]): readonly HeldKey[] {
+/**
+ * Keys that have not sealed yet, in the order of the request: of holders who signed here, or of those who are named, who may have signed elsewhere
+ * or hold a key of the root.
+ */
+export function sealers(session: CeremonySession, named?: readonly string[]): readonly HeldKey[] {
   const { lines } = session.transcript;
+  const { holders: book, request, documents } = session.facts;
   const closed = lines.findLastIndex(({ event }) => event.event === 'closed');
-  const sealed = lines
-    .slice(Math.max(0, closed))
-    .flatMap(({ event }) => (event.event === 'sealed' ? [event.keyId] : []));
-  const present = new Set(
-    lines.flatMap(({ event }) => (event.event === 'signed' && event.how !== 'added' ? [event.keyId] : [])),
+  const sealed = new Set(
+    lines.slice(Math.max(0, closed)).flatMap(({ event }) => (event.event === 'sealed' ? [event.keyId] : [])),
   );
-  const { holders: book, request } = session.facts;
-  return (holders ?? request.value.signers)
+  const roots = documents.flatMap((one) => rootAfter(one)?.keys ?? []).map(({ keyId }) => keyId);
+  const able = new Set([
+    ...lines.flatMap(({ event }) =>
+      event.event === 'signed' && (named !== undefined || event.how !== 'added') ? [event.keyId] : [],
+    ),
+    ...(named === undefined ? [] : roots),
+  ]);
+  return (named ?? request.value.signers)
     .flatMap((holder) => book.keys(holder))
-    .filter(({ keyId }) => present.has(keyId) && !sealed.includes(keyId));
+    .filter(({ keyId }) => able.has(keyId) && !sealed.has(keyId));
 }

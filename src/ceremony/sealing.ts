@@ -53,3 +53,20 @@ export function takeSeal(
   transcript.add(seal.holder, { event: 'sealed', holder: seal.holder, keyId, signature: seal.signature });
   return true;
 }
+
+/**
+ * Takes the seals out of the transcript of a copy, which holders sealed elsewhere; they have to be over the same end.
+ * @returns whether one of them was new
+ * @throws AgentError `ceremony.order`, `ceremony.signature` when the copy was closed with another line
+ */
+export function takeSealsFrom(session: CeremonySession, lines: readonly TranscriptLine[]): boolean {
+  const end = sealFactsOf(lines, session.facts);
+  const seals = lines.flatMap(({ seq, event }) =>
+    event.event === 'sealed' && end !== undefined && seq > end.seq ? [event] : [],
+  );
+  if (seals.length === 0)
+    throw new AgentError('ceremony.signature', { message: 'sealing: there is no seal in the transcript' });
+  return seals
+    .map(({ holder, keyId, signature }) => takeSeal(session, { holder, keyId, signature }))
+    .some(Boolean);
+}

@@ -1,13 +1,15 @@
 /** A ceremony looked at afterwards: everything that can be done again is, and compared with what was written down. */
+import { isDeepStrictEqual } from 'node:util';
 import { CLOSING_CHECKS, ENTRY_CHECKS } from './checks/all.js';
 import { fail, pass, type CheckResult } from './checks/check.js';
 import { boardOf } from './board.js';
-import { completeFacts, outputsOf } from './closing.js';
+import { completeFacts, madeOf, outputsOf } from './closing.js';
 import type { EventOf } from './event.js';
 import type { CeremonyFacts } from './facts.js';
 import { transcriptFile } from './file-names.js';
 import type { CeremonyFolder } from './folder.js';
 import { loadFolder } from './loading.js';
+import { newestAfter } from './newest.js';
 import { sha256Hex } from './one-form.js';
 import { isSeal, sealFactsOf } from './sealing.js';
 import { judgeWith, waiversIn, type JudgedCheck } from './session.js';
@@ -74,6 +76,8 @@ function outputResults(
   const walked = CLOSING_CHECKS.flatMap((check) => check(complete));
   if (walked.some(({ passed }) => !passed)) return walked;
   const made = outputsOf(complete, open.length === 0);
+  if (!isDeepStrictEqual(newestAfter(facts, madeOf(complete, made)), closed.newest))
+    return [fail('OUTPUT-REPRODUCED', '', 'other versions are the newest than it says')];
   const judged = made.map(({ file, bytes }) => {
     const sha256 = sha256Hex(bytes);
     if (folder.read(file)?.equals(bytes) !== true)

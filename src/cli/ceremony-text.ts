@@ -6,7 +6,8 @@ import type { HolderBook } from '../ceremony/holder-book.js';
 import { sentenceOf, unchangedSentences } from '../ceremony/sentences.js';
 import type { JudgedCheck } from '../ceremony/session.js';
 import { pgpWords, spokenHash } from '../ceremony/words.js';
-import { renderTable } from './table.js';
+import type { SealCount } from '../ceremony/vouching.js';
+import { counted, renderTable } from './table.js';
 
 /** A hash under its name: hex in groups, then words. */
 export function hashText(name: string, hex: string): string {
@@ -53,6 +54,15 @@ export function boardText(rows: readonly BoardRow[], holders: HolderBook): strin
       return `${document} v${version}: ${isMet ? 'complete' : 'open'}\n    ${parts}`;
     })
     .join('\n');
+}
+
+/** How many seals there are, and how many the next ceremony asks for. */
+export function sealText(count: SealCount | undefined): string {
+  if (count === undefined) return '';
+  const { sealed, needed } = count;
+  return sealed >= needed
+    ? `The next ceremony asks for ${counted(needed, 'seal')} of root keys: they are there.`
+    : `The next ceremony asks for ${counted(needed, 'seal')} of root keys: ${needed - sealed} missing.`;
 }
 
 /** What a person types to confirm: the version number and the first two words of the hash of the request. */

@@ -138,6 +138,44 @@ it('goes from the request to the published root', { timeout: 120_000 }, async ()
   expect((await touchstone('ceremony', 'import', 'room', '--to', 'metadata')).status).toBe(1);
 });
 
+/** The first root, signed apart and closed; nobody has sealed it. */
+async function closed(folder: string): Promise<void> {
+  const made = await prepare(folder);
+  const [first, second] = made['requestWords'] as readonly string[];
+  await json('ceremony', 'open', folder, '--today', TOMORROW);
+  await json('ceremony', 'review', folder, '--confirm', `1 ${first ?? ''} ${second ?? ''}`);
+  for (const holder of holders)
+    await json('ceremony', 'add', folder, ...signApart(holder, temp.join(folder)));
+  await json('ceremony', 'close', folder);
+}
+
+it(
+  'goes by a transcript that nobody has sealed only after somebody typed what that means',
+  {
+    timeout: 240_000,
+  },
+  async () => {
+    await closed('room');
+    const from = ['--base', 'room/out/1.root.json', '--policy', 'room/out/policy.json'];
+    const prepared = await touchstone(
+      ...['ceremony', 'new', 'extend', ...from, '--previous', 'room/transcript.jsonl', '--id', 'acme-root-2'],
+      ...['--expires', EXPIRES, '--reason', 'it expires', '--out', 'next'],
+    );
+    expect(prepared.text).toContain('It will not open as it is: PREVIOUS-SEALED');
+    const open = ['ceremony', 'open', 'next', '--today', TOMORROW];
+    for (const waived of [[], ['--waive', 'BASE-LATEST=lena']]) {
+      const { status, text } = await touchstone(...open, ...waived);
+      expect(status).toBe(6);
+      expect(text).toMatch(/^PREVIOUS-SEALED +FAIL/m);
+    }
+    const waived = [...open, '--waive', 'PREVIOUS-SEALED=lena', '--unsealed'];
+    expect((await touchstone(...waived, 'yes')).status).toBe(2);
+    const { status, text } = await touchstone(...waived, 'anybody can have written it');
+    expect(status).toBe(0);
+    expect(text).toMatch(/^PREVIOUS-SEALED +WAIVED by lena/m);
+  },
+);
+
 it('ends before a token is touched when a file is another one', { timeout: 120_000 }, async () => {
   await prepare('room');
   for (const [file, check] of [

@@ -34,7 +34,7 @@ function ceremony(...argv: readonly string[]): Promise<CommandResult> {
 /** @returns what --json prints of a command that has to succeed */
 async function done(...argv: readonly string[]): Promise<Record<string, unknown>> {
   const result = await ceremony(...argv, '--json');
-  expect(result).toMatchObject({ status: 0 });
+  if (result.status !== 0) throw new Error(`ceremony ${argv.join(' ')}\n${result.stdout}${result.stderr}`);
   return JSON.parse(result.stdout) as Record<string, unknown>;
 }
 

@@ -60,6 +60,7 @@ async function firstRoot(run: Run, folder: string, pin: readonly string[]): Prom
   await run('ceremony', 'review', 'root-1', '--confirm', `1 ${words}`);
   await run('ceremony', 'sign', 'root-1', '--holder', 'alice', '--holder', 'bob', ...pin);
   await run('ceremony', 'close', 'root-1');
+  await run('ceremony', 'seal', 'root-1', ...pin);
 }
 
 async function rotation(run: Run, pin: readonly string[]): Promise<string> {

@@ -171,12 +171,13 @@ async function firstRoot(stage: Stage): Promise<void> {
     (first) => `the request begins with "${first}"`,
   );
   await step(
-    'opened, reviewed, signed by alice and carol, closed and replayed',
+    'opened, reviewed, signed by alice and carol, closed, sealed and replayed',
     async () => {
       await review(stage, 'root-1', `1 ${words}`, 'alice', 'carol');
       await sign(stage, 'root-1', 'alice');
       await sign(stage, 'root-1', 'carol');
       await stage.must('ceremony', 'close', 'root-1');
+      await stage.mustEnter('ceremony', 'seal', 'root-1');
       return stage.must('ceremony', 'verify', 'root-1');
     },
     () => 'root v1',

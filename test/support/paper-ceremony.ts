@@ -5,6 +5,8 @@ import { closeCeremony, type Closed } from '../../src/ceremony/closing.js';
 import { CeremonyFolder } from '../../src/ceremony/folder.js';
 import type { CeremonyPolicy } from '../../src/ceremony/policy.js';
 import { prepareCeremony, type Preparation } from '../../src/ceremony/preparing.js';
+import { sealMessage } from '../../src/ceremony/seal.js';
+import { sealFactsOf, takeSeal } from '../../src/ceremony/sealing.js';
 import { CeremonySession } from '../../src/ceremony/session.js';
 import { TOOL_ACTOR } from '../../src/ceremony/transcript.js';
 import { onlineKey, TEST_POLICY, type SoftwareHolder } from './software-holder.js';
@@ -82,14 +84,28 @@ export function openedSession(path: string, today = TODAY): CeremonySession {
   return session;
 }
 
-/** Has these holders sign one after the other, and closes. */
-export function signedAndClosed({ path }: PaperFolder, signers: readonly SoftwareHolder[]): Closed {
+/** Has these holders sign one after the other, closes, and has them seal. @param sealers those who signed when left out */
+export function signedAndClosed(
+  { path }: PaperFolder,
+  signers: readonly SoftwareHolder[],
+  sealers = signers,
+): Closed {
   using session = openedSession(path);
   waive(session, 'BASE-LATEST', 'alice');
   for (const holder of signers) {
     for (const file of holder.signatures(session.facts)) session.take(file, 'made');
   }
-  return closeCeremony(session, false);
+  const closed = closeCeremony(session, false);
+  for (const holder of sealers) seal(session, holder);
+  return { ...closed, manifest: session.folder.seal() };
+}
+
+/** Has a holder seal a closed ceremony. */
+export function seal(session: CeremonySession, by: SoftwareHolder): void {
+  const facts = sealFactsOf(session.transcript.lines, session.facts);
+  if (facts === undefined) throw new Error('it is not closed');
+  const { name: holder, keyId } = by;
+  takeSeal(session, { holder, keyId, signature: by.sign(sealMessage(facts)) });
 }
 
 /** Writes into the transcript that somebody answers for a failed check. */

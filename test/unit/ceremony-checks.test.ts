@@ -5,7 +5,10 @@ import { CHECK_NAMES, type CheckName } from '../../src/ceremony/checks/check.js'
 import { openDocument } from '../../src/ceremony/document.js';
 import type { CeremonyFacts, DocumentFacts } from '../../src/ceremony/facts.js';
 import { asLoaded, type Loaded } from '../../src/ceremony/one-form.js';
+import { sealMessage } from '../../src/ceremony/seal.js';
 import { sealSignature } from '../../src/ceremony/signature-file.js';
+import { lineAfter, type TranscriptLine } from '../../src/ceremony/transcript-line.js';
+import { sealedFacts } from '../../src/ceremony/vouching.js';
 import type { JsonObject } from '../../src/formats/json-object.js';
 import { tufKeyOf } from '../../src/formats/tuf/key.js';
 import {
@@ -139,6 +142,38 @@ function addKey(json: Mutable, role: string, id: string, publicKey: string): voi
   json.roles[role]?.keyids.push(id);
 }
 
+const NOTE = { event: 'note', text: 'the bags are back' } as const;
+type Line = Pick<TranscriptLine, 'time' | 'actor' | 'event'>;
+
+/** The rotation after another transcript, whose lines follow one another again. */
+function afterTranscript(change: (lines: readonly Line[]) => readonly Line[]): CeremonyFacts {
+  const previous: TranscriptLine[] = [];
+  for (const { time, actor, event } of change(rotation.previous ?? []))
+    previous.push(lineAfter(previous.at(-1), { time, actor, event }));
+  return withRequest({ ...rotation, previous }, { previous: previous.at(-1)?.hash ?? null });
+}
+
+function isNoSeal({ event }: Line): boolean {
+  return event.event !== 'sealed';
+}
+
+function transcriptSeal(holder: string): Line {
+  const found = rotation.previous?.find(({ event }) => event.event === 'sealed' && event.holder === holder);
+  if (found === undefined) throw new Error(`${holder} has not sealed`);
+  return found;
+}
+
+/** Good seals of keys that are in no root. */
+function sealedBy(lines: readonly Line[], holders: readonly SoftwareHolder[]): readonly Line[] {
+  const facts = sealedFacts(rotation.previous ?? [], false);
+  const [first] = lines;
+  if (facts === undefined || first === undefined) throw new Error('it is not closed');
+  return holders.map((by) => ({
+    ...first,
+    event: { event: 'sealed', holder: 'alice', keyId: by.keyId, signature: by.sign(sealMessage(facts)) },
+  }));
+}
+
 const OTHER_FILE = { sha256: '1'.repeat(64) };
 
 const BAD: readonly (readonly [CheckName, string, () => CeremonyFacts])[] = [
@@ -171,6 +206,69 @@ const BAD: readonly (readonly [CheckName, string, () => CeremonyFacts])[] = [
     },
   ],
   ['BASE-LATEST', 'no transcript', () => ({ ...rotation, previous: undefined })],
+  [
+    'BASE-LATEST',
+    'targets under a root that is not the newest',
+    () =>
+      withDocument(certification, ({ authority }) => ({
+        authority: authority === undefined ? undefined : { ...authority, ...OTHER_FILE },
+      })),
+  ],
+  [
+    'BASE-LATEST',
+    'a root that begins anew',
+    () => withDocument(rotation, ({ order }) => ({ order: { ...order, base: null }, base: [] })),
+  ],
+  [
+    'BASE-LATEST',
+    'holders that no ceremony before has named',
+    () => withRequest({ ...certification, previous: undefined }, { previous: null }),
+  ],
+  [
+    'PREVIOUS-SEALED',
+    'a transcript that nobody has sealed',
+    () => afterTranscript((lines) => lines.filter(isNoSeal)),
+  ],
+  [
+    'PREVIOUS-SEALED',
+    'one seal too few',
+    () =>
+      afterTranscript((lines) =>
+        lines.filter(({ event }) => event.event !== 'sealed' || event.holder === 'bob'),
+      ),
+  ],
+  [
+    'PREVIOUS-SEALED',
+    'one seal twice',
+    () => {
+      const seal = transcriptSeal('bob');
+      return afterTranscript((lines) => [...lines.filter(isNoSeal), seal, seal]);
+    },
+  ],
+  [
+    'PREVIOUS-SEALED',
+    'seals of keys that the transcript itself brings along',
+    () =>
+      afterTranscript((lines) => [
+        ...lines.filter(isNoSeal),
+        ...sealedBy(lines, [dave, new SoftwareHolder('erin')]),
+      ]),
+  ],
+  [
+    'PREVIOUS-SEALED',
+    'seals of an end that is not the last one',
+    () =>
+      afterTranscript((lines) => {
+        const end = lines.findLast(({ event }) => event.event === 'closed');
+        return end === undefined ? lines : [...lines, end];
+      }),
+  ],
+  ['PREVIOUS-SEALED', 'one that was not closed', () => afterTranscript((lines) => lines.slice(0, 2))],
+  [
+    'PREVIOUS-SEALED',
+    'no root whose keys could vouch for it',
+    () => withDocument(rotation, ({ order }) => ({ order: { ...order, base: null }, base: [] })),
+  ],
   [
     'VERSION-NEXT',
     'a version that is left out',
@@ -345,6 +443,22 @@ it('has nothing against a good rotation', () => {
 
 it('has nothing against a good certification but that nobody has signed it', () => {
   expect(failures(certification)).toEqual(['CLIENT-WALK']);
+});
+
+it('has nothing against a transcript to which something was added under its seals', () => {
+  expect(failures(afterTranscript((lines) => [...lines, { ...transcriptSeal('bob'), event: NOTE }]))).toEqual(
+    [],
+  );
+});
+
+it('goes by nothing that stands in a transcript after its end', () => {
+  const policy = asLoaded({ ...rotation.policy.value, name: 'another' });
+  const opened = rotation.previous?.find(({ event }) => event.event === 'opened');
+  if (opened?.event.event !== 'opened') throw new Error('it was not opened');
+  const again = { ...opened, event: { ...opened.event, policy: policy.sha256 } };
+  const facts = afterTranscript((lines) => [...lines, again]);
+  expect(failures(facts)).toEqual([]);
+  expect(failures(withRequest({ ...facts, policy }, { policy: policy.sha256 }))).toContain('BASE-LATEST');
 });
 
 it.each(BAD)('%s finds %s', (check, _what, facts) => {

@@ -21,6 +21,7 @@ import {
   initAction,
   openedSession,
   prepared,
+  seal,
   signedAndClosed,
   waive,
 } from '../support/paper-ceremony.js';
@@ -250,7 +251,7 @@ describe('the seal', () => {
   it('is over everything up to the end, and found when it is wrong', () => {
     const three = [alice, bob, carol];
     const folder = prepared(temp.join('one'), { action: initAction(three, 2) }, three);
-    signedAndClosed(folder, [alice, bob]);
+    signedAndClosed(folder, [alice, bob], []);
     using session = CeremonySession.open(folder.path);
     const facts = sealFactsOf(session.transcript.lines, session.facts);
     if (facts === undefined) throw new Error('not closed');
@@ -313,6 +314,7 @@ it('raises the threshold, changes online keys, and brings earlier content back',
     for (const holder of [alice, bob, carol])
       for (const file of holder.signatures(session.facts)) session.take(file, 'made');
     closeCeremony(session, false);
+    for (const holder of [alice, bob, carol]) seal(session, holder);
     const after = afterwards(folder, at + 2);
     roots.push(after.root);
     ({ policy, previous } = after);

@@ -15,6 +15,7 @@ import {
 } from './keys.js';
 import { fieldProfile, nameCharset, patternCharset, sizeLimits } from './profile.js';
 import { newReachable, oldReachable, thresholdSane } from './reach.js';
+import { previousSealed } from './sealed.js';
 import { clientWalk, signatureValid } from './signatures.js';
 
 /** Before a token is touched. */
@@ -23,6 +24,7 @@ export const ENTRY_CHECKS: readonly Check[] = [
   baseHash,
   baseThreshold,
   baseLatest,
+  previousSealed,
   versionNext,
   payloadReproduced,
   diffDeclared,
@@ -53,6 +55,7 @@ export const CLOSING_CHECKS: readonly Check[] = [signatureValid, clientWalk];
 /** What a person may answer for, by name. Everything else ends the ceremony. */
 export const WAIVABLE: ReadonlySet<CheckName> = new Set([
   'BASE-LATEST',
+  'PREVIOUS-SEALED',
   'KEY-ATTESTED',
   'KEY-FIRMWARE',
   'EXPIRY-WINDOW',

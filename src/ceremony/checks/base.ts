@@ -2,7 +2,9 @@
 import { keyIdsOf } from '../authority.js';
 import type { CeremonyFacts, DocumentFacts } from '../facts.js';
 import { POLICY_FILE, policyOutput } from '../file-names.js';
+import { closedIn, notNewest, notNewestAuthority } from '../newest.js';
 import { signersOf, type SignedFile } from '../signed-file.js';
+import type { TranscriptLine } from '../transcript-line.js';
 import { fail, pass, perDocument, type Check, type CheckResult } from './check.js';
 
 /** The policy is the one that the request was made for. */
@@ -29,46 +31,51 @@ export const baseThreshold: Check = perDocument(
   (document) => brokenStep(document.order.role === 'root' ? document.base : []) ?? unsignedTargets(document),
 );
 
-/** The newest version, and the policy, are those that the ceremony before this one left. */
-export const baseLatest: Check = (facts) => [...latestBases(facts), ...latestPolicy(facts)];
+/** Everything that this ceremony begins with is the newest that the one before it knew: bases, the roots they go by, and the policy. */
+export const baseLatest: Check = (facts) => [
+  ...facts.documents.flatMap((document) => latestDocument(document, facts)),
+  ...latestPolicy(facts),
+];
 
-function latestBases(facts: CeremonyFacts): readonly CheckResult[] {
-  const { previous, request } = facts;
-  return facts.documents.map(({ order, base }) => {
-    const file = base.at(-1);
-    if (file === undefined) return pass('BASE-LATEST', order.id, 'it is the first version');
-    if (previous === undefined || request.value.previous === null) {
-      return fail(
-        'BASE-LATEST',
-        order.id,
-        'no transcript of an earlier ceremony says that this is the newest version',
-      );
-    }
-    if (previous.at(-1)?.hash !== request.value.previous) {
-      return fail('BASE-LATEST', order.id, 'the transcript is not the one that the request names');
-    }
-    const made = previous.flatMap(({ event }) => (event.event === 'closed' ? event.outputs : []));
-    return made.some(({ sha256 }) => sha256 === file.sha256)
-      ? pass('BASE-LATEST', order.id, 'it is what the ceremony before this one made')
-      : fail('BASE-LATEST', order.id, 'the ceremony before this one made another file');
-  });
+function latestDocument(
+  { order, base, authority }: DocumentFacts,
+  facts: CeremonyFacts,
+): readonly CheckResult[] {
+  const newest = base.at(-1);
+  const good =
+    newest === undefined ? 'it has none before it' : 'it is the newest after the ceremony before this one';
+  const own = judged(order.id, good, notNewest(order.id, newest, facts));
+  if (authority === undefined) return [own];
+  const { version } = authority.document;
+  const problem = notNewestAuthority(authority, facts);
+  const said = problem === undefined ? undefined : `root ${version}, which it goes by: ${problem}`;
+  return [own, judged(order.id, `root ${version}, which it goes by, is the newest`, said)];
 }
 
 /** The policy says whose key is whose: one that somebody prepared would put other keys under the names of holders. */
 function latestPolicy({ previous, request, policy }: CeremonyFacts): readonly CheckResult[] {
-  if (previous === undefined || request.value.previous === null) return [];
+  const good = 'it is what the ceremony before this one left';
+  if (previous === undefined || request.value.previous === null) {
+    if (policy.value.holders.length === 0) return [];
+    const problem = 'it names holders, and no transcript of an earlier ceremony says that they are';
+    return [judged(POLICY_FILE, good, problem)];
+  }
   const names = request.value.rehearsal ? [policyOutput(false), policyOutput(true)] : [policyOutput(false)];
-  const left = previous.flatMap(({ event }) => {
-    if (event.event === 'opened') return [event.policy];
-    return event.event === 'closed'
-      ? event.outputs.filter(({ file }) => names.includes(file)).map(({ sha256 }) => sha256)
-      : [];
-  });
-  return [
-    left.at(-1) === policy.sha256
-      ? pass('BASE-LATEST', POLICY_FILE, 'it is what the ceremony before this one left')
-      : fail('BASE-LATEST', POLICY_FILE, 'the ceremony before this one left another policy'),
-  ];
+  const problem = 'the ceremony before this one left another policy';
+  return [judged(POLICY_FILE, good, policyLeft(previous, names) === policy.sha256 ? undefined : problem)];
+}
+
+/** SHA-256 of the policy after a ceremony: the one that it made, else the one that it went by. Lines after its end are under no seal. */
+function policyLeft(previous: readonly TranscriptLine[], names: readonly string[]): string | undefined {
+  const end = closedIn(previous);
+  if (end === undefined) return undefined;
+  const before = previous.slice(0, end.line.seq);
+  const opened = before.flatMap(({ event }) => (event.event === 'opened' ? [event.policy] : []));
+  return end.closed.outputs.find(({ file }) => names.includes(file))?.sha256 ?? opened.at(-1);
+}
+
+function judged(subject: string, good: string, problem: string | undefined): CheckResult {
+  return problem === undefined ? pass('BASE-LATEST', subject, good) : fail('BASE-LATEST', subject, problem);
 }
 
 /** The new version is one higher, in the request and in the document. */

@@ -32,7 +32,7 @@ export const CEREMONY_COMMANDS: readonly CommandSpec[] = [
         kind: 'list',
       },
       { flags: '--policy <file>', summary: 'policy.json, from out/ of the ceremony before' },
-      { flags: '--previous <file>', summary: 'transcript.jsonl of the ceremony before' },
+      { flags: '--previous <file>', summary: 'transcript.jsonl of the ceremony before, sealed' },
       { flags: '--name <text>', summary: 'what it is the root of, for a first policy' },
       {
         flags: '--maker <file>',
@@ -138,8 +138,15 @@ export const CEREMONY_COMMANDS: readonly CommandSpec[] = [
       { flags: '--witness <name>', summary: 'who watches; may be repeated', kind: 'list' },
       { flags: '--scribe <name>', summary: 'who writes down', kind: 'list' },
       { flags: '--waive <check=name>', summary: 'check that may fail, and who answers for it', kind: 'list' },
+      {
+        flags: '--unsealed <words>',
+        summary: 'what waiving PREVIOUS-SEALED means ("anybody can have written it"), instead of typing it',
+      },
     ],
-    examples: ['touchstone ceremony open root-8 --holder alice --holder bob --witness wendy'],
+    examples: [
+      'touchstone ceremony open root-8 --holder alice --holder bob --witness wendy',
+      'touchstone ceremony open root-8 --waive PREVIOUS-SEALED=lena --unsealed "anybody can have written it"',
+    ],
     load: async () => (await import('../commands/ceremony-open.js')).ceremonyOpen,
   },
   {
@@ -175,8 +182,14 @@ export const CEREMONY_COMMANDS: readonly CommandSpec[] = [
   },
   {
     path: ['ceremony', 'add'],
-    summary: 'take signatures that were made elsewhere, and show the board',
-    arguments: [FOLDER, { name: '[file...]', summary: 'signature files; none to see the board only' }],
+    summary: 'take signatures and seals that were made elsewhere, and show the board',
+    arguments: [
+      FOLDER,
+      {
+        name: '[file...]',
+        summary: 'signature files, or transcripts with seals (.jsonl); none to see the board only',
+      },
+    ],
     examples: ['touchstone ceremony add root-8 sig-root-v8-d76b03f1.json', 'touchstone ceremony add root-8'],
     load: async () => (await import('../commands/ceremony-add.js')).ceremonyAdd,
   },
@@ -201,10 +214,14 @@ export const CEREMONY_COMMANDS: readonly CommandSpec[] = [
     summary: 'have the holders who signed here sign the transcript, once it is closed',
     arguments: [FOLDER],
     options: [
-      { flags: '--holder <name>', summary: 'only the tokens of this holder; may be repeated', kind: 'list' },
+      {
+        flags: '--holder <name>',
+        summary: 'only this holder, who may have signed elsewhere; may be repeated',
+        kind: 'list',
+      },
       ...PIN_OPTIONS,
     ],
-    examples: ['touchstone ceremony seal root-8'],
+    examples: ['touchstone ceremony seal root-8', 'touchstone ceremony seal root-8 --holder bob'],
     load: async () => (await import('../commands/ceremony-seal.js')).ceremonySeal,
   },
   {

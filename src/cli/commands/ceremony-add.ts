@@ -1,7 +1,10 @@
 /** `touchstone ceremony add`: takes signatures that were made elsewhere, and shows the board. */
 import { basename } from 'node:path';
 import { readSignatureFile } from '../../ceremony/signature-file.js';
-import { openCeremony } from '../ceremony-session.js';
+import { readTranscript } from '../../ceremony/transcript.js';
+import { takeSealsFrom } from '../../ceremony/sealing.js';
+import type { CeremonySession } from '../../ceremony/session.js';
+import { openCeremony, renderTranscript } from '../ceremony-session.js';
 import { boardText } from '../ceremony-text.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
@@ -14,14 +17,24 @@ export async function ceremonyAdd(_context: CliContext, { args }: Invocation): P
   using session = openCeremony(folder);
   const added: string[] = [];
   for (const path of files) {
-    const { value } = readSignatureFile(await readInput(path), basename(path));
-    if (session.take(value, 'added')) added.push(basename(path));
+    if (takeFrom(session, basename(path), await readInput(path))) added.push(basename(path));
   }
   const rows = session.board();
   const text = boardText(rows, session.facts.holders);
   const said =
     files.length === 0
       ? ''
-      : `${counted(added.length, 'signature')} added, ${files.length - added.length} known\n\n`;
+      : `${counted(added.length, 'file')} added, ${files.length - added.length} known\n\n`;
   return { json: { added, board: rows, complete: rows.every(({ isMet }) => isMet) }, text: `${said}${text}` };
+}
+
+/** A signature file, or the transcript of a copy that was sealed elsewhere. @returns false when nothing in it is new */
+function takeFrom(session: CeremonySession, name: string, bytes: Buffer): boolean {
+  if (!name.endsWith('.jsonl')) return session.take(readSignatureFile(bytes, name).value, 'added');
+  const isNew = takeSealsFrom(session, readTranscript(bytes));
+  if (isNew) {
+    renderTranscript(session);
+    session.folder.seal();
+  }
+  return isNew;
 }

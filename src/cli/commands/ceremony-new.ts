@@ -2,8 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { documentsFor } from '../../ceremony/carried.js';
+import { previousSealed } from '../../ceremony/checks/sealed.js';
 import { defaultPolicy } from '../../ceremony/default-policy.js';
 import { readEnrolment, type Enrolment } from '../../ceremony/enrolment.js';
+import type { CeremonyFacts } from '../../ceremony/facts.js';
 import { CeremonyFolder } from '../../ceremony/folder.js';
 import { loadFolder } from '../../ceremony/loading.js';
 import { readPolicy, type CeremonyPolicy } from '../../ceremony/policy.js';
@@ -51,7 +53,7 @@ export async function ceremonyNew(
   });
   const { facts } = loadFolder(folder);
   const text = [
-    ...(facts === undefined ? [] : [diffText(facts)]),
+    ...(facts === undefined ? [] : [diffText(facts), ...unsealedText(facts)]),
     hashText('request', request.sha256),
     hashText('MANIFEST', manifest),
     `Have both hashes reviewed, then carry ${folder.path} in; there "touchstone ceremony open" is next.`,
@@ -61,6 +63,12 @@ export async function ceremonyNew(
     json: { ...json, requestWords: pgpWords(request.sha256), manifestWords: pgpWords(manifest) },
     text,
   };
+}
+
+/** Said while there is time to have the transcript before sealed. */
+function unsealedText(facts: CeremonyFacts): readonly string[] {
+  const failed = previousSealed(facts).find(({ passed }) => !passed);
+  return failed === undefined ? [] : [`It will not open as it is: ${failed.check}: ${failed.says}.`];
 }
 
 async function policyFrom(options: OptionValues): Promise<CeremonyPolicy> {

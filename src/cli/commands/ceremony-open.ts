@@ -19,6 +19,9 @@ import type { CliContext } from '../context.js';
 import type { OptionValues } from '../option-values.js';
 import { readTypedLine } from '../typed-line.js';
 
+/** What going by an unsealed transcript means. */
+const UNSEALED_PHRASE = 'anybody can have written it';
+
 /** @throws AgentError `ceremony.folder`, `usage.invalid` */
 export async function ceremonyOpen(
   context: CliContext,
@@ -28,6 +31,7 @@ export async function ceremonyOpen(
   const path = resolve(args[0] ?? '.');
   const participants = participantsFrom(options);
   const waivers = waiversFrom(options);
+  if (waivers.has('PREVIOUS-SEALED')) await acceptUnsealed(options);
   const manifest = sha256Hex(CeremonyFolder.open(path).require(MANIFEST_FILE));
   requireManifest(options.text('manifest'), manifest);
   const { facts, results } = loadFolder(CeremonyFolder.open(path));
@@ -86,6 +90,18 @@ function requireManifest(said: string | undefined, manifest: string): void {
   throw new AgentError('ceremony.check', {
     message: 'MANIFEST-HASH: the hash of MANIFEST is not the one that was given',
     details: { check: 'MANIFEST-HASH' },
+  });
+}
+
+/** What was carried in as history may be somebody's invention: whoever goes on says so. @throws AgentError `usage.invalid` */
+async function acceptUnsealed(options: OptionValues): Promise<void> {
+  const hint = `have the transcript sealed: "touchstone ceremony seal"; or add --unsealed "${UNSEALED_PHRASE}"`;
+  const prompt = `Type "${UNSEALED_PHRASE}" to go by a transcript without seals: `;
+  const typed = options.text('unsealed') ?? (await readTypedLine(prompt, hint));
+  if (typed === UNSEALED_PHRASE) return;
+  throw new AgentError('usage.invalid', {
+    message: 'waiving PREVIOUS-SEALED: what it means was not typed',
+    hint: `${hint}; nothing was opened`,
   });
 }
 

@@ -1,9 +1,10 @@
 /** `touchstone ceremony seal`: holders who signed here put their name under the transcript. */
 import { closeNetwork } from '../../ceremony/network-guard.js';
 import { sealers, sealTurn } from '../../ceremony/seal-turn.js';
+import { sealCount } from '../../ceremony/vouching.js';
 import { withAgent } from '../agent-session.js';
 import { openCeremony, renderTranscript } from '../ceremony-session.js';
-import { hashText } from '../ceremony-text.js';
+import { hashText, sealText } from '../ceremony-text.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
 import { holderToken, possessive, type TokenRoom } from '../holder-token.js';
@@ -26,8 +27,12 @@ export async function ceremonySeal(
   );
   renderTranscript(session);
   const manifest = session.folder.seal();
-  const text = `${sealed.length === 0 ? 'nobody is left to seal' : `sealed by ${sealed.join(', ')}`}\n\n${hashText('MANIFEST', manifest)}`;
-  return { json: { sealed, manifest }, text };
+  const count = sealCount(session.transcript.lines, session.facts);
+  const text = [
+    `${sealed.length === 0 ? 'nobody is left to seal' : `sealed by ${sealed.join(', ')}`}\n${sealText(count)}`.trimEnd(),
+    hashText('MANIFEST', manifest),
+  ].join('\n\n');
+  return { json: { sealed, manifest, count: count ?? null }, text };
 }
 
 async function sealAll(

@@ -4,7 +4,8 @@ import { CeremonyFolder } from '../../ceremony/folder.js';
 import { closeNetwork } from '../../ceremony/network-guard.js';
 import { transcriptPage, transcriptText } from '../../ceremony/transcript-text.js';
 import { verifyCeremony } from '../../ceremony/verifying.js';
-import { checksText } from '../ceremony-text.js';
+import { sealCount } from '../../ceremony/vouching.js';
+import { checksText, sealText } from '../ceremony-text.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
 import { writeOutput } from '../output-file.js';
@@ -19,7 +20,10 @@ export function ceremonyVerify(context: CliContext, { args, options }: Invocatio
   const sealedBy = checks
     .filter(({ check, passed }) => check === 'SEAL-VALID' && passed)
     .map(({ subject }) => subject);
-  const said = isGood ? `Everything holds. ${sealWords(sealedBy)}` : 'This does not hold: see FAIL.';
+  const next = facts === undefined ? '' : sealText(sealCount(lines, facts));
+  const said = isGood
+    ? `Everything holds. ${sealWords(sealedBy)} ${next}`.trimEnd()
+    : 'This does not hold: see FAIL.';
   const told = options.flag('transcript') ? `${transcriptText(lines)}\n` : '';
   const json = {
     ok: isGood,
