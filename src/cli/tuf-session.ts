@@ -1,5 +1,6 @@
 /** What commands of `tuf` need: the folder, the root that is trusted, the agent as signer, and what a person is told afterwards. */
 import { resolve } from 'node:path';
+import type { AgentClient } from '../client/client.js';
 import { AgentError } from '../errors/agent-error.js';
 import { tufTimeMs } from '../formats/tuf/expiry.js';
 import { TufAgentSigner } from '../trust/tuf/agent-signer.js';
@@ -36,19 +37,30 @@ export async function withTuf(
   use: (session: TufSession) => Promise<CommandResult>,
 ): Promise<CommandResult> {
   const folder = new TufFolder(resolve(path));
+  if (folder.settings() === undefined) throw folder.missing();
+  return withAgent(context, (client) => withTufAt(context, client, options, path, use));
+}
+
+/** As `withTuf`, with an agent that answers already. */
+export async function withTufAt(
+  context: CliContext,
+  client: AgentClient,
+  options: OptionValues,
+  path: string,
+  use: (session: TufSession) => Promise<CommandResult>,
+): Promise<CommandResult> {
+  const folder = new TufFolder(resolve(path));
   const settings = folder.settings();
   if (settings === undefined) throw folder.missing();
   const pins = new TufPins(await trustFolder(context, options));
   const root = options.text('root');
   using _lock = await folder.lock(Date.now() + LOCK_MS);
   if (root !== undefined) pins.save(settings.repository, await readInput(root));
-  return await withAgent(context, async (client) => {
-    const signer = new TufAgentSigner(client, requestTimeoutMs(context));
-    const days = { ...settings.days, ...daysOption(options) };
-    const { repository } = settings;
-    const publisher = await TufPublisher.open({ folder, repository, signer, pins, days });
-    return use({ folder, settings, signer, publisher });
-  });
+  const signer = new TufAgentSigner(client, requestTimeoutMs(context));
+  const days = { ...settings.days, ...daysOption(options) };
+  const { repository } = settings;
+  const publisher = await TufPublisher.open({ folder, repository, signer, pins, days });
+  return await use({ folder, settings, signer, publisher });
 }
 
 /** The repository as it is. @throws AgentError `tuf.missing` before its first root has all signatures */

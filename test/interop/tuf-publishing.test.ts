@@ -1,11 +1,11 @@
 /** A repository that the command line publishes, served as files, and read by a client and a library of somebody else. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runProgram } from '../support/demo-agent.js';
+import { runProgram, TOUCHSTONE } from '../support/demo-agent.js';
 import { PROJECT_ROOT } from '../support/project-root.js';
 import { FileServer, TufClient } from '../support/tuf-client.js';
-import { TufOwner } from '../support/tuf-owner.js';
+import { REPOSITORY, TufOwner } from '../support/tuf-owner.js';
 
 let owner: TufOwner;
 let server: FileServer;
@@ -169,9 +169,20 @@ describe('the agent', () => {
     const none = await owner.agent.touchstone(init);
     expect(none.stderr).toContain('has no root key of its own');
     expect(none.stderr).toContain("touchstone key create 'acme.example/elsewhere#root:1'");
+    expect(existsSync(folder)).toBe(false);
     const shared = await owner.agent.touchstone([...init, '--key', 'root=acme.example/elsewhere#root']);
     expect(shared.stderr).toContain('made for one repository');
     expect(shared.status).not.toBe(0);
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  it('makes no folder where no agent answers, also for a root that was brought along', async () => {
+    const folder = path.join(owner.agent.folder, 'without-agent');
+    const root = path.join(owner.folder, 'metadata/1.root.json');
+    const environment = { ...owner.agent.environment, TOUCHSTONE_SOCK: path.join(folder, 'sock') };
+    const init = [TOUCHSTONE, 'tuf', 'init', folder, REPOSITORY, '--root', root];
+    const none = await runProgram(process.execPath, init, { environment });
+    expect([none.status, existsSync(folder)]).toEqual([5, false]);
   });
 });
 

@@ -5,23 +5,19 @@ import { TOP_ROLES, type TopRole } from '../../formats/tuf/document.js';
 import { readTufRoot } from '../../formats/tuf/reader.js';
 import { walkRoots } from '../../formats/tuf/root-chain.js';
 import { parseKeyName } from '../../keys/key-name.js';
+import { TufAgentSigner } from '../../trust/tuf/agent-signer.js';
 import { TufFolder, versionedFile } from '../../trust/tuf/folder.js';
 import { TufPins } from '../../trust/tuf/pins.js';
 import { firstRoot, type WantedRole, type WantedRoles } from '../../trust/tuf/root-document.js';
 import { DEFAULT_DAYS } from '../../trust/tuf/settings.js';
+import type { TufSigner } from '../../trust/tuf/signer.js';
+import { requestTimeoutMs, withAgent } from '../agent-session.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
 import { readInput } from '../input-file.js';
 import { OptionValues } from '../option-values.js';
 import { defaultKeys, namedKeys } from '../tuf-keys.js';
-import {
-  assignments,
-  daysOption,
-  thresholdsOption,
-  tufResult,
-  withTuf,
-  type TufSession,
-} from '../tuf-session.js';
+import { assignments, daysOption, thresholdsOption, tufResult, withTufAt } from '../tuf-session.js';
 import { trustFolder } from '../trust-session.js';
 
 /** Makes the folder and publishes first versions of everything, or stages a root that others have to sign as well. */
@@ -38,23 +34,28 @@ export async function tufInit(context: CliContext, { options, args }: Invocation
   const first = given[0];
   if (first !== undefined) requireChain(given);
   requireOneWay(options, given);
-  folder.create();
-  folder.writeSettings({ repository, days: { ...DEFAULT_DAYS, ...daysOption(options) } });
-  if (first !== undefined) {
-    const pins = new TufPins(await trustFolder(context, options));
-    // The newest comes last: a folder with a hole in its chain cannot be read.
-    given.forEach((bytes, at) => {
-      folder.write(versionedFile('root', at + 1), bytes);
+  const settings = { repository, days: { ...DEFAULT_DAYS, ...daysOption(options) } };
+  return withAgent(context, async (client) => {
+    const signer = new TufAgentSigner(client, requestTimeoutMs(context));
+    // Keys first: without an agent, or a root key, nothing is made.
+    const root = first === undefined ? firstRoot(await wantedRoles(signer, repository, options)) : undefined;
+    folder.create();
+    folder.writeSettings(settings);
+    if (first !== undefined) {
+      const pins = new TufPins(await trustFolder(context, options));
+      // The newest comes last: a folder with a hole in its chain cannot be read.
+      given.forEach((bytes, at) => {
+        folder.write(versionedFile('root', at + 1), bytes);
+      });
+      pins.save(repository, first);
+    }
+    return withTufAt(context, client, withoutRoot(options), folder.path, async (session) => {
+      const report = await session.publisher.publish({ root });
+      context.note(
+        `touchstone: a web server may serve ${folder.path}; see what is due with "touchstone tuf watch"`,
+      );
+      return tufResult(context, session, report, { folder: folder.path });
     });
-    pins.save(repository, first);
-  }
-  return withTuf(context, withoutRoot(options), folder.path, async (session) => {
-    const root = first === undefined ? firstRoot(await wantedRoles(session, options)) : undefined;
-    const report = await session.publisher.publish({ root });
-    context.note(
-      `touchstone: a web server may serve ${folder.path}; see what is due with "touchstone tuf watch"`,
-    );
-    return tufResult(context, session, report, { folder: folder.path });
   });
 }
 
@@ -78,10 +79,11 @@ function requireChain(files: readonly Buffer[]): void {
 }
 
 async function wantedRoles(
-  { signer, publisher, settings }: TufSession,
+  signer: TufSigner,
+  repository: string,
   options: OptionValues,
 ): Promise<WantedRoles> {
-  const { repository } = settings;
+  const held = await signer.keysOf(repository);
   const named = assignments(options, 'key');
   const thresholds = thresholdsOption(options);
   const wanted = new Map<TopRole, WantedRole>();
@@ -89,9 +91,7 @@ async function wantedRoles(
     const purpose = { repository, role };
     const texts = named.filter(([one]) => one === role).map(([, text]) => text);
     const keys =
-      texts.length === 0
-        ? await defaultKeys(signer, publisher.held, purpose)
-        : await namedKeys(signer, texts, purpose);
+      texts.length === 0 ? await defaultKeys(signer, held, purpose) : await namedKeys(signer, texts, purpose);
     wanted.set(role, { keys, threshold: thresholds.get(role) ?? 1 });
   }
   return Object.fromEntries(wanted) as WantedRoles;
