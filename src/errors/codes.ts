@@ -178,6 +178,7 @@ export const ERROR_TABLE = {
   'keychain.unavailable': row('the keychain cannot be used', 'check that a keyring service runs in this session; "touchstone unlock --enter-pin" takes the PIN from you', 'after-user-action', 4, -32270),
   'keychain.timeout': row('the keychain did not answer in time', 'unlock the keychain and try again; "touchstone unlock --enter-pin" takes the PIN from you', 'later', 7, -32271),
   'keychain.empty': row('no PIN is stored for this token', 'store it with "touchstone pin store"; "touchstone unlock --enter-pin" takes it from you', 'after-user-action', 4, -32272),
+  'keychain.locked': row('the keychain is locked', 'unlock the keychain and try again; "touchstone unlock --enter-pin" takes the PIN from you', 'after-user-action', 4, -32274),
   'keychain.not-sent': row('the PIN in the keychain is not sent', 'store the right one with "touchstone pin store"; "touchstone unlock --enter-pin" takes it from you', 'after-user-action', 4, -32273),
 
   // audit

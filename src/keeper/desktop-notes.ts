@@ -1,5 +1,6 @@
 /** Tells the person at the desktop that something waits for a finger, a PIN or a token: names and numbers, never a secret. */
-import { closeNotification, hasDesktop, showNotification } from '../platform/desktop-notification.js';
+import { closeNotification, showNotification } from '../platform/desktop-notification.js';
+import { hasSessionBus } from '../platform/session-bus.js';
 
 /** The same words for the same token are not said again before. Milliseconds. */
 const QUIET_MS = 2_000;
@@ -17,7 +18,7 @@ export class DesktopNotes {
 
   /** @param isWanted `notifications` of touchstone.toml */
   constructor(isWanted: boolean) {
-    this.#isOn = isWanted && hasDesktop();
+    this.#isOn = isWanted && hasSessionBus();
   }
 
   touch(token: string, seconds: number): void {

@@ -2,8 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { readKeychain } from '../../src/platform/keychain/keychain.js';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { readKeychain, writeKeychain } from '../../src/platform/keychain/keychain.js';
 import { actsNamed } from '../support/audit-acts.js';
 import { connectTo } from '../support/agent-client.js';
 import { runProgram, TOUCHSTONE, type DemoAgent } from '../support/demo-agent.js';
@@ -206,6 +206,57 @@ describe('a stored PIN that became wrong', () => {
     expect(agent.logins).toBe(1);
   });
 });
+
+describe('a keychain that is locked', () => {
+  it('is said to be, and not taken for an empty one: by unlock, store and forget', async () => {
+    await using session = await DesktopSession.start({ keyring: true });
+    await using agent = await new FaultyAgent().prepare(['pin = { keychain = true }']);
+    join(agent, session.environment);
+    await agent.start();
+    await putIntoKeychain(agent, 'faulty', `touchstone-pin-1 ${'e'.repeat(32)} F0001\n${FAULTY_PIN}`);
+    await session.lockKeyring();
+    const pin = ['--pin-file', agent.writePin('pin', FAULTY_PIN)];
+    const before = agent.logins;
+    expect(await codeOf(agent, ['unlock'])).toBe('keychain.locked');
+    expect(agent.logins).toBe(before);
+    expect(await codeOf(agent, ['pin', 'forget'])).toBe('keychain.locked');
+    expect(await codeOf(agent, [...STORE, ...pin])).toBe('keychain.locked');
+    expect(await session.secretsOf('touchstone')).toBe(1);
+  });
+
+  it('is known by any name of an item', async () => {
+    await using session = await DesktopSession.start({ keyring: true });
+    const item = { entry: ENTRY, account: `token "\u00fc'\\{}$\u{1f600}" of /home/x y`, timeoutMs: 30_000 };
+    await within(session, async () => {
+      await writeKeychain(item, Buffer.from('value'));
+      await session.lockKeyring();
+      expect(await rejectionOf(readKeychain(item))).toMatchObject({ code: 'keychain.locked' });
+      expect(await readKeychain({ ...item, account: 'another' })).toBeUndefined();
+    });
+  });
+
+  it('is not waited for without a limit when its own prompt never comes', async () => {
+    const services = { 'org.gnome.keyring.SystemPrompter': '/bin/sleep 600' };
+    await using session = await DesktopSession.start({ keyring: true, services });
+    const item = { entry: ENTRY, account: 'token x', timeoutMs: 30_000 };
+    await within(session, async () => {
+      await writeKeychain(item, Buffer.from('value'));
+      await session.lockKeyring();
+      const late = await rejectionOf(readKeychain({ ...item, timeoutMs: 4_000 }));
+      expect(late).toMatchObject({ code: 'keychain.timeout' });
+    });
+  });
+});
+
+/** This process is in the session meanwhile. */
+async function within(session: DesktopSession, work: () => Promise<void>): Promise<void> {
+  vi.stubEnv('DBUS_SESSION_BUS_ADDRESS', session.environment['DBUS_SESSION_BUS_ADDRESS']);
+  try {
+    await work();
+  } finally {
+    vi.unstubAllEnvs();
+  }
+}
 
 describe('a session without a usable keychain', () => {
   let store: SoftHsmStore;

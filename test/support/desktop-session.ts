@@ -68,23 +68,25 @@ export class DesktopSession implements AsyncDisposable {
 
   /** How many secrets of `service` the keyring holds, as the Secret Service itself says. */
   async secretsOf(service: string): Promise<number> {
+    const found = await this.#secrets('SearchItems', `{'service': '${service}'}`);
+    return found.split('/org/freedesktop/secrets/collection/').length - 1;
+  }
+
+  /** Locks the keyring as a screen saver does; nobody is there to ask for its password. */
+  async lockKeyring(): Promise<void> {
+    const collection = "['/org/freedesktop/secrets/collection/login']";
+    await this.#secrets('Lock', collection);
+  }
+
+  async #secrets(method: string, parameter: string): Promise<string> {
+    const target = ['--dest', 'org.freedesktop.secrets', '--object-path', '/org/freedesktop/secrets'];
     const answer = await runProgram(
       'gdbus',
-      [
-        ...[
-          'call',
-          '--session',
-          '--dest',
-          'org.freedesktop.secrets',
-          '--object-path',
-          '/org/freedesktop/secrets',
-        ],
-        ...['--method', 'org.freedesktop.Secret.Service.SearchItems', `{'service': '${service}'}`],
-      ],
+      ['call', '--session', ...target, '--method', `org.freedesktop.Secret.Service.${method}`, parameter],
       { environment: { PATH: process.env['PATH'], ...this.environment } },
     );
     if (answer.status !== 0) throw new Error(`gdbus: ${answer.stderr}`);
-    return answer.stdout.split('/org/freedesktop/secrets/collection/').length - 1;
+    return answer.stdout;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

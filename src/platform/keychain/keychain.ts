@@ -2,6 +2,7 @@
 import { AgentError } from '../../errors/agent-error.js';
 import { runBounded } from '../bounded-program.js';
 import { scrubEnvironment, SCRUBBED_NODE_FLAGS } from '../hardening.js';
+import { isItemLocked } from './locked-item.js';
 import { KEYCHAIN_ANSWER, MAX_STORED_BYTES, type KeychainAction } from './answer.js';
 
 export interface KeychainOptions {
@@ -19,7 +20,7 @@ const BUS_VARIABLES: readonly string[] = ['DBUS_SESSION_BUS_ADDRESS'];
 
 /**
  * What is stored, or undefined; the caller overwrites it.
- * @throws AgentError `keychain.unavailable`, `keychain.timeout`, `limits.cancelled`
+ * @throws AgentError `keychain.unavailable`, `keychain.timeout`, `keychain.locked`, `limits.cancelled`
  */
 export function readKeychain(options: KeychainOptions): Promise<Buffer | undefined> {
   return ask('read', options);
@@ -54,7 +55,7 @@ async function ask(
   });
   switch (end.kind) {
     case 'ended':
-      return answerOf(end.output, end.how);
+      return await answerOf(end.output, end.how, account);
     case 'cancelled':
       throw new AgentError('limits.cancelled');
     case 'late':
@@ -67,21 +68,28 @@ async function ask(
   }
 }
 
-function answerOf(output: Buffer, how: string): Buffer | undefined {
+async function answerOf(output: Buffer, how: string, account: string): Promise<Buffer | undefined> {
   try {
     switch (output[0]) {
       case KEYCHAIN_ANSWER.done:
         return Buffer.from(output.subarray(1));
       case KEYCHAIN_ANSWER.nothing:
+        if (await isItemLocked(account)) throw new AgentError('keychain.locked');
         return undefined;
       case KEYCHAIN_ANSWER.failed:
-        throw unavailable(output.toString('utf8', 1));
+        throw failed(output.toString('utf8', 1));
       default:
         throw unavailable(`its process ended with ${how}`);
     }
   } finally {
     output.fill(0);
   }
+}
+
+/** @param reason of the library: its words are all that it gives */
+function failed(reason: string): AgentError {
+  if (!/\blocked\b/i.test(reason)) return unavailable(reason);
+  return new AgentError('keychain.locked', { message: `asking the keychain: ${reason}` });
 }
 
 function unavailable(what: string): AgentError {
