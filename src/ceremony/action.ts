@@ -17,7 +17,8 @@ const roleKeys = z
   })
   .readonly();
 
-const onlineRoles = z.array(roleKeys).max(4_096).readonly();
+/** Keys that roots name beside their own. */
+export const onlineRoles = z.array(roleKeys).max(4_096).readonly();
 
 const delegation = z
   .strictObject({

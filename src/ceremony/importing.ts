@@ -39,7 +39,7 @@ export function importInto(directory: string, outputs: readonly SignedOutput[]):
 
 function requireNext(directory: string, { document, bytes }: SignedOutput): void {
   const { id, role, format, version } = document.order;
-  if (format !== 'tuf') throw refused(`${id} is published with "touchstone trust", not as a file`);
+  if (format !== 'tuf') throw refused(`${id} is no file of a TUF repository`);
   const there = read(join(directory, nameOf(role, version)));
   if (there !== undefined && !there.equals(bytes))
     throw refused(`there is another ${nameOf(role, version)} already`);

@@ -9,6 +9,7 @@ import {
   notarySpki,
   type NotaryKey,
 } from '../formats/notary1/key.js';
+import { coversRepository, rootCertificateOf } from '../formats/notary1/root-certificate.js';
 import { signedBytesOf } from '../formats/notary1/writer.js';
 import { firstRoot, withRole } from '../trust/root-changes.js';
 import { ONLINE_ROLES, onlineOf, type RoleKeyOrder } from './action.js';
@@ -95,8 +96,10 @@ function certifiedKey(repository: string, keyId: string, { enrolments }: Payload
   const pem = enrolment?.certificates.find((one) => one.repository === repository)?.pem;
   if (pem === undefined) throw unfitting(`key ${keyId.slice(0, 16)} has no certificate for ${repository}`);
   const key = notaryKeyFromCertificates(pem);
-  if (sha256Hex(notarySpki(key)) === keyId) return key;
-  throw unfitting(`the certificate for ${repository} is one of another key`);
+  if (sha256Hex(notarySpki(key)) !== keyId)
+    throw unfitting(`the certificate for ${repository} is one of another key`);
+  if (coversRepository(rootCertificateOf(key).commonName, repository)) return key;
+  throw unfitting(`the certificate for ${repository} is made out to another repository`);
 }
 
 function choiceOf({ publicKeys, threshold }: RoleKeyOrder): {

@@ -8,6 +8,7 @@ import {
 } from '../ceremony/action.js';
 import { keyIdOfSpki, type Enrolment } from '../ceremony/enrolment.js';
 import { sha256Hex } from '../ceremony/one-form.js';
+import { readOnlineKeys } from '../ceremony/online-keys.js';
 import { rawFromSpki } from '../crypto/public-key.js';
 import { decodeEnvelope } from '../formats/dsse.js';
 import { parseKeyCertificate } from '../formats/key-certificate/document.js';
@@ -118,7 +119,10 @@ function onlineKeys(options: OptionValues): readonly RoleKeyOrder[] {
   );
   const files = options.list('online').map((text) => pairOf(text, 'online', 'targets=targets.pem'));
   const places = [...new Set(files.map(([place]) => place))];
-  return places.map((place) => {
+  const collected = options
+    .list('online-keys')
+    .flatMap((file) => readOnlineKeys(Buffer.from(readTextFile(file), 'utf8'), file));
+  const named = places.map((place) => {
     const { document, role } = placeOf(place);
     const publicKeys = files.filter(([one]) => one === place).map(([, file]) => publicKeyOf(file));
     const threshold = Number(thresholds.get(place) ?? '1');
@@ -126,6 +130,7 @@ function onlineKeys(options: OptionValues): readonly RoleKeyOrder[] {
       throw invalid(`option --online-threshold: ${place}=NUMBER`);
     return { document, role, publicKeys, threshold };
   });
+  return [...named, ...collected];
 }
 
 /** `timestamp`, or `REPOSITORY#timestamp`. */

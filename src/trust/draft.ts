@@ -1,7 +1,8 @@
 /** A collection on its way to its next publish: what readers see now, and the documents that will change. Versions and expiry come later. */
 import { AgentError, invariant } from '../errors/agent-error.js';
 import type { RoleKeys, RootDocument, TargetsDocument } from '../formats/notary1/document.js';
-import type { NotaryKey } from '../formats/notary1/key.js';
+import { canonicalKeyId, type NotaryKey } from '../formats/notary1/key.js';
+import type { SignedDocument } from '../formats/notary1/reader.js';
 import { isBaseRole, parentRole } from '../formats/notary1/role-name.js';
 import type { Collection } from './collection.js';
 
@@ -28,6 +29,7 @@ export const EMPTY_TARGETS: TargetsDocument = {
 export class Draft {
   readonly base: PublishedState | undefined;
   #root: RootDocument | undefined;
+  #givenRoot: SignedDocument<RootDocument> | undefined;
   readonly #edited = new Map<string, TargetsDocument>();
   readonly #dropped = new Set<string>();
   readonly #notes: string[] = [];
@@ -54,6 +56,11 @@ export class Draft {
     return this.#root;
   }
 
+  /** The root as it was signed elsewhere, if this publish brings such a one. */
+  get givenRoot(): SignedDocument<RootDocument> | undefined {
+    return this.#givenRoot;
+  }
+
   /** Targets and delegations that this publish signs, parents first. */
   get changedTargets(): ReadonlyMap<string, TargetsDocument> {
     return new Map([...this.#edited].sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -74,6 +81,12 @@ export class Draft {
 
   setRoot(root: RootDocument): void {
     this.#root = root;
+  }
+
+  /** Publishes this root as it is. */
+  giveRoot(root: SignedDocument<RootDocument>): void {
+    this.#root = root.document;
+    this.#givenRoot = root;
   }
 
   /** Targets of a role as they will be; undefined when nobody has ever signed any. */
@@ -124,6 +137,15 @@ export class Draft {
       throw new AgentError('notary.role', { message: `there is no role ${role} in this repository` });
     }
     return { keyids: named.keyids, threshold: named.threshold, keys: parent.delegations.keys };
+  }
+
+  /** Canonical ids of those keys. @throws AgentError `notary.role` */
+  canonicalIdsOf(role: string): readonly string[] {
+    const { keyids, keys } = this.membersOf(role);
+    return keyids.flatMap((id) => {
+      const key = keys.get(id);
+      return key === undefined ? [] : [canonicalKeyId(key)];
+    });
   }
 
   /** An expired document was signed by whom it should be: its content counts, for whoever renews it. */

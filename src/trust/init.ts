@@ -2,6 +2,7 @@
 import { AgentError } from '../errors/agent-error.js';
 import { formatKeyName, parseKeyName } from '../keys/key-name.js';
 import { Draft } from './draft.js';
+import { OnlineKeys } from './online-keys.js';
 import type { Plan } from './publisher.js';
 import type { RootCertificates } from './root-certificate-order.js';
 import { firstRoot } from './root-changes.js';
@@ -37,19 +38,14 @@ export function initPlan(parts: InitParts, options: InitOptions): Plan {
     for (const root of roots) {
       certified.push(await certificates.certified(repository, root, options.certificateDays));
     }
-    const targets = await signer.derive(formatKeyName({ repository, role: 'targets' }));
-    const snapshot =
-      options.snapshot === 'server'
-        ? await server.serverKey('snapshot')
-        : (await signer.derive(formatKeyName({ repository, role: 'snapshot' }))).key;
-    const timestamp = await server.serverKey('timestamp');
+    const online = new OnlineKeys({ server, signer }, { snapshot: options.snapshot, rotate: [] });
     const draft = new Draft(undefined);
     draft.setRoot(
       firstRoot({
         root: { keys: certified, threshold: options.threshold },
-        targets: { keys: [targets.key], threshold: 1 },
-        snapshot: { keys: [snapshot], threshold: 1 },
-        timestamp: { keys: [timestamp], threshold: 1 },
+        targets: { keys: [(await online.of('targets')).key], threshold: 1 },
+        snapshot: { keys: [(await online.of('snapshot')).key], threshold: 1 },
+        timestamp: { keys: [(await online.of('timestamp')).key], threshold: 1 },
       }),
     );
     draft.edit('targets', (document) => document);

@@ -52,8 +52,9 @@ export async function takeBack(
   const { repository } = source;
   const told = `what was begun (${pending.words}) is taken back: ${reason.message}`;
   const root = pending.documents.find(({ role }) => role === 'root');
-  if (root === undefined || (await source.fetch('root', { version: root.version })) !== undefined)
-    return [told];
+  // What people signed in a ceremony is not taken back by whoever publishes it.
+  const isOurs = root !== undefined && root.signatures.length > 0;
+  if (!isOurs || (await source.fetch('root', { version: root.version })) !== undefined) return [told];
   try {
     await signer.abandon(repository, versionFacts(root));
     return [told];

@@ -3,7 +3,6 @@
  * moment: when a rotation is interrupted in between, doing it again takes the leaf that is already there.
  */
 import { AgentError } from '../errors/agent-error.js';
-import { canonicalKeyId } from '../formats/notary1/key.js';
 import { formatKeyName } from '../keys/key-name.js';
 import { memberIds, withMembers, withoutMembers } from './delegation-changes.js';
 import { Draft, type PublishedState } from './draft.js';
@@ -40,7 +39,7 @@ export function rootRotationPlan({ server, certificates }: InitParts, rotation: 
 export function targetsRotationPlan(parts: InitParts): Plan {
   return async (input) => {
     const draft = begin(input.base);
-    const { key } = await nextLeaf(parts, input, 'targets', canonicalIdsOf(draft, 'targets'));
+    const { key } = await nextLeaf(parts, input, 'targets', draft.canonicalIdsOf('targets'));
     draft.setRoot(withRole(draft.root, 'targets', { keys: [key], threshold: 1 }));
     draft.edit('targets', (document) => document);
     return draft;
@@ -51,7 +50,7 @@ export function targetsRotationPlan(parts: InitParts): Plan {
 export function snapshotRotationPlan(parts: InitParts, keeper: 'server' | 'client' | undefined): Plan {
   return async (input) => {
     const draft = begin(input.base);
-    const ids = canonicalIdsOf(draft, 'snapshot');
+    const ids = draft.canonicalIdsOf('snapshot');
     const isOurs = input.keys.some(
       ({ role, canonicalId }) => role === 'snapshot' && ids.includes(canonicalId),
     );
@@ -79,7 +78,7 @@ export function timestampRotationPlan({ server }: InitParts): Plan {
 export function delegationRotationPlan(parts: InitParts, role: string): Plan {
   return async (input) => {
     const draft = begin(input.base);
-    const leaf = await nextLeaf(parts, input, role, canonicalIdsOf(draft, role));
+    const leaf = await nextLeaf(parts, input, role, draft.canonicalIdsOf(role));
     const name = formatKeyName({ repository: parts.server.repository, role });
     const old = new Set(await parts.signer.retired(name));
     draft.edit('targets', (document) =>
@@ -96,14 +95,6 @@ export function delegationRotationPlan(parts: InitParts, role: string): Plan {
 function begin(base: PublishedState | undefined): Draft {
   if (base === undefined) throw new AgentError('notary.missing');
   return new Draft(base);
-}
-
-function canonicalIdsOf(draft: Draft, role: string): readonly string[] {
-  const { keyids, keys } = draft.membersOf(role);
-  return keyids.flatMap((id) => {
-    const key = keys.get(id);
-    return key === undefined ? [] : [canonicalKeyId(key)];
-  });
 }
 
 /** The leaf that is not yet the role's: the active one after an interrupted rotation, else the next epoch, or the first one of all. */

@@ -1,8 +1,14 @@
 /** From a draft to documents that can be signed: versions, expiry, and which keys sign what. Pure. */
 import { createHash } from 'node:crypto';
 import { AgentError } from '../errors/agent-error.js';
-import { notaryTime, type NotaryDocument, type TargetsDocument } from '../formats/notary1/document.js';
+import {
+  notaryTime,
+  type NotaryDocument,
+  type RootDocument,
+  type TargetsDocument,
+} from '../formats/notary1/document.js';
 import { canonicalKeyId, type NotaryKey } from '../formats/notary1/key.js';
+import type { SignedDocument } from '../formats/notary1/reader.js';
 import { isBaseRole, RELEASES } from '../formats/notary1/role-name.js';
 import { signatureMethod } from '../formats/notary1/signature.js';
 import { envelopeOf, fileMetaOf, signedBytesOf } from '../formats/notary1/writer.js';
@@ -23,6 +29,9 @@ export interface Lifetimes {
 /** As the stock tools have them. */
 export const DEFAULT_LIFETIMES: Lifetimes = { root: 3650, targets: 1095, snapshot: 1095 };
 
+const CEREMONY_HINT =
+  'unlock or plug in the token of the root; where several people hold it, begin with "touchstone ceremony new"';
+
 /** One signature that a document needs. */
 export interface PendingSignature {
   /** TUF id that stands beside it. */
@@ -39,6 +48,7 @@ export interface PendingDocument {
   readonly version: number;
   /** Canonical bytes, as signatures cover them. */
   readonly signedBytes: Buffer;
+  /** Empty for a document that was signed elsewhere. */
   readonly signatures: readonly PendingSignature[];
   /** What is uploaded; there once it is signed. */
   readonly file?: Buffer | undefined;
@@ -59,9 +69,8 @@ export interface PublicationFacts {
  * @throws AgentError `notary.keys` when a threshold cannot be met with these keys, `notary.exhausted`
  */
 export function pendingDocuments(draft: Draft, facts: PublicationFacts): readonly PendingDocument[] {
-  const root = draft.changedRoot === undefined ? [] : [pendingRoot(draft, facts)];
   return [
-    ...root,
+    ...rootsOf(draft, facts),
     ...[...draft.changedTargets].map(([role, one]) => pendingTargets(draft, role, one, facts)),
   ];
 }
@@ -105,6 +114,23 @@ export function sealDocument(pending: PendingDocument, signatures: readonly Buff
 /** Hex SHA-256 of what is signed: by this the agent knows a document. */
 export function documentHash({ signedBytes }: Pick<PendingDocument, 'signedBytes'>): string {
   return createHash('sha256').update(signedBytes).digest('hex');
+}
+
+function rootsOf(draft: Draft, facts: PublicationFacts): readonly PendingDocument[] {
+  if (draft.givenRoot !== undefined) return [givenDocument(draft.givenRoot)];
+  return draft.changedRoot === undefined ? [] : [pendingRoot(draft, facts)];
+}
+
+/** Signed elsewhere: nothing of it is asked of this agent. */
+function givenDocument({ document, signedBytes, file }: SignedDocument<RootDocument>): PendingDocument {
+  return {
+    role: 'root',
+    kind: kindOf('root'),
+    version: document.version,
+    signedBytes,
+    signatures: [],
+    file,
+  };
 }
 
 /** Old keys agree to the new root, the new ones to being it. */
@@ -173,6 +199,7 @@ function signaturesFor(
   if (persons >= members.threshold) return all;
   throw new AgentError('notary.keys', {
     message: `${role}: ${members.threshold} of its ${members.keyids.length} keys have to sign, ${persons} within reach`,
+    ...(role === 'root' ? { hint: CEREMONY_HINT } : {}),
     details: { role, threshold: members.threshold, reach: persons, keys: members.keyids },
   });
 }

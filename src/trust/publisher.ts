@@ -6,7 +6,7 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AgentError } from '../errors/agent-error.js';
 import type { ErrorCode } from '../errors/codes.js';
-import { canonicalKeyId, tufKeyId } from '../formats/notary1/key.js';
+import { tufKeyId } from '../formats/notary1/key.js';
 import type { Draft, PublishedState } from './draft.js';
 import { snapshotView, takeBack, unended, type SnapshotView } from './interrupted.js';
 import type { Journal, PendingPublish } from './journal.js';
@@ -123,7 +123,8 @@ export class Publisher {
     const isOurs = isOwnSnapshot(draft, held);
     // A server makes a key where the root in force names none of its own: whoever signs a new root has asked already.
     if (!isOurs && draft.changedRoot === undefined) await requireServerSnapshot(server, draft);
-    await this.#waitForOthers(draft, [...documents.map(({ role }) => role), ...(isOurs ? ['snapshot'] : [])]);
+    const open = documents.filter(({ file }) => file === undefined).map(({ role }) => role);
+    await this.#waitForOthers(draft, [...open, ...(isOurs ? ['snapshot'] : [])]);
     const pending: PendingPublish = {
       words,
       begun: new Date().toISOString(),
@@ -288,11 +289,7 @@ async function requireServerSnapshot(server: TrustServer, draft: Draft): Promise
 
 /** A snapshot of ours goes with every publish unless the server keeps its key. */
 function isOwnSnapshot(draft: Draft, keys: readonly RoleKey[]): boolean {
-  const { keyids, keys: known } = draft.membersOf('snapshot');
-  const ids = keyids.flatMap((id) => {
-    const key = known.get(id);
-    return key === undefined ? [] : [canonicalKeyId(key)];
-  });
+  const ids = draft.canonicalIdsOf('snapshot');
   return keys.some(({ role, canonicalId }) => role === 'snapshot' && ids.includes(canonicalId));
 }
 

@@ -1,6 +1,5 @@
 /** Which keys one caller signs with: those of the repository itself, and of the one signer that was named. Never every key there is. */
 import { AgentError } from '../errors/agent-error.js';
-import { canonicalKeyId } from '../formats/notary1/key.js';
 import { RELEASES } from '../formats/notary1/role-name.js';
 import type { Draft } from './draft.js';
 import type { RoleKey } from './role-signer.js';
@@ -26,11 +25,7 @@ export function keysWithin(all: readonly RoleKey[], roles: readonly string[]): r
 /** Whether enough keys for the role are among these. */
 export function isWithinReach(draft: Draft, role: string, keys: readonly RoleKey[]): boolean {
   if (!draft.hasRole(role)) return false;
-  const { keyids, threshold, keys: known } = draft.membersOf(role);
-  const ids = keyids.flatMap((id) => {
-    const key = known.get(id);
-    return key === undefined ? [] : [canonicalKeyId(key)];
-  });
+  const ids = draft.canonicalIdsOf(role);
   const own = keys.filter((one) => one.role === role && ids.includes(one.canonicalId));
-  return own.length >= threshold;
+  return own.length >= draft.membersOf(role).threshold;
 }

@@ -1,177 +1,211 @@
-/** Roots of a notary-server that holders' tokens signed in a ceremony: taken by the real server, followed by the real client. */
-import { readFileSync } from 'node:fs';
+/** Roots of a notary-server that holders' tokens signed in a ceremony: published by command, taken by the real server, followed by the real clients. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Enrolment } from '../../src/ceremony/enrolment.js';
-import { closeCeremony } from '../../src/ceremony/closing.js';
-import type { Preparation } from '../../src/ceremony/preparing.js';
-import { notarySpki, type NotaryKey } from '../../src/formats/notary1/key.js';
-import { envelopeOf, signedBytesOf } from '../../src/formats/notary1/writer.js';
-import { EMPTY_TARGETS } from '../../src/trust/draft.js';
 import { TrustServer } from '../../src/trust/server.js';
 import { CeremonyRoom } from '../support/ceremony-room.js';
+import { TOUCHSTONE, type CommandResult } from '../support/demo-agent.js';
+import { DockerClient } from '../support/docker-client.js';
 import { NotaryClient } from '../support/notary-client.js';
-import { openedSession, prepared, waive } from '../support/paper-ceremony.js';
 import { rejectionOf } from '../support/rejection.js';
-import { TEST_POLICY } from '../support/software-holder.js';
 import { SoftHsmStore } from '../support/softhsm-store.js';
-import { SoftwareSigner } from '../support/software-signer.js';
+import { StoppingProxy } from '../support/stopping-proxy.js';
 import { TempFolder } from '../support/temp-folder.js';
-import { TrustStack } from '../support/trust-stack.js';
+import { TrustStack, type TrustPublisher } from '../support/trust-stack.js';
 
-const GUN = 'localhost:5000/ceremony/app';
-const DOCUMENT = { id: `${GUN}#root`, format: 'notary1', role: 'root', authority: null } as const;
-const DAY_MS = 86_400_000;
-// The stock client knows no day but today.
-const NOW = Date.now();
-const EXPIRES = second(NOW + 400 * DAY_MS);
+const APP = 'localhost:5000/ceremony/app';
+const WEB = 'localhost:5000/ceremony/web';
+const COMMAND_MS = 60_000;
+const TEST_MS = 240_000;
+const TODAY = new Date().toISOString().slice(0, 10);
+const EXPIRES = new Date(Date.now() + 400 * 86_400_000).toISOString().slice(0, 10);
 
 let temp: TempFolder;
 let stack: TrustStack;
 let room: CeremonyRoom;
+/** The machine with a network: it has leaves, and no root key. */
+let publisher: TrustPublisher;
+/** Clients that saw the first roots. */
+let notary: NotaryClient;
+let docker: DockerClient;
 const stores = new Map(['alice', 'bob', 'carol'].map((name) => [name, new SoftHsmStore(name)]));
 
 beforeAll(async () => {
   temp = new TempFolder();
   stack = await TrustStack.start();
   room = await CeremonyRoom.open(stores);
+  publisher = await stack.publisher();
+  notary = new NotaryClient(stack.server);
+  docker = new DockerClient({ server: stack.server });
 });
 afterAll(async () => {
+  docker[Symbol.dispose]();
+  notary[Symbol.dispose]();
+  await publisher[Symbol.asyncDispose]();
   await room[Symbol.asyncDispose]();
   await stack[Symbol.asyncDispose]();
   for (const store of stores.values()) store[Symbol.dispose]();
   temp[Symbol.dispose]();
 });
 
-/** RFC 3339, whole seconds. */
-function second(milliseconds: number): string {
-  return new Date(milliseconds).toISOString().replace(/\.\d+Z$/, 'Z');
-}
-
-/** What a ceremony leaves: the file for the server, and what the next one begins with. */
-interface Played {
-  readonly root: Buffer;
-  readonly policy: Preparation['policy'];
-  readonly transcript: Buffer;
-}
-
-/** Prepared, signed by these holders with their tokens, and closed. */
-async function play(
-  order: Pick<Preparation, 'id' | 'action' | 'enrolments' | 'signers'> &
-    Partial<Pick<Preparation, 'policy' | 'previous'>>,
-  bases: readonly Buffer[],
-  ...holders: readonly string[]
-): Promise<Played> {
-  const { path, folder } = prepared(temp.join(order.id), {
-    created: second(NOW),
-    expires: EXPIRES,
-    policy: TEST_POLICY,
-    documents: [{ ...DOCUMENT, base: bases }],
-    ...order,
+/** `touchstone ceremony ARGV` in the room. @returns what --json prints */
+async function inRoom(...argv: readonly string[]): Promise<Record<string, unknown>> {
+  const printed = await room.agent.must(['ceremony', ...argv, '--json'], {
+    cwd: temp.path,
+    timeoutMs: COMMAND_MS,
   });
-  using session = openedSession(path, second(NOW).slice(0, 10));
-  for (const check of ['BASE-LATEST', 'THRESHOLD-SANE', 'EXPIRY-WINDOW']) waive(session, check, 'alice');
-  await room.sign(session, ...holders);
-  const { outputs } = closeCeremony(session, false);
-  const root = outputs.find(({ file }) => file.endsWith(`/${bases.length + 1}.root.json`));
-  if (root === undefined) throw new Error('the ceremony gave no root');
-  const policy = JSON.parse(folder.require('out/policy.json').toString('utf8')) as Preparation['policy'];
-  return { root: root.bytes, policy, transcript: folder.require('transcript.jsonl') };
+  return JSON.parse(printed) as Record<string, unknown>;
 }
 
-function enrolled(holder: string, ceremony: string): Promise<Enrolment> {
-  return room.enrol(holder, ceremony, { notaryRepositories: [GUN] });
+async function enrol(holder: string, ceremony: string): Promise<void> {
+  const repositories = [APP, WEB].flatMap((name) => ['--repository', name]);
+  const pin = ['--pin-file', room.agent.pinFile];
+  await inRoom('enrol', holder, '--ceremony', ceremony, '--token', holder, ...repositories, ...pin);
 }
 
-/** Targets with one tag. */
-function targetsFile(signer: SoftwareSigner, tag: string, version: number): Buffer {
-  const target = { hashes: { sha256: 'a'.repeat(64) }, length: 423 };
-  const bytes = signedBytesOf({
-    ...EMPTY_TARGETS,
-    version,
-    expires: EXPIRES,
-    targets: new Map([[tag, target]]),
+/** Prepared, opened, confirmed, signed, closed and sealed. @returns the folder */
+async function play(out: string, version: number, order: readonly string[]): Promise<string> {
+  const folder = temp.join(out);
+  const made = await inRoom('new', ...order, '--expires', EXPIRES, '--reason', 'a test', '--out', folder);
+  const words = made['requestWords'] as readonly string[];
+  const waived = ['BASE-LATEST', 'THRESHOLD-SANE'].flatMap((check) => ['--waive', `${check}=alice`]);
+  await inRoom('open', folder, '--today', TODAY, ...waived);
+  await inRoom('review', folder, '--confirm', [version, ...words.slice(0, 2)].join(' '));
+  await inRoom('sign', folder, '--pin-file', room.agent.pinFile);
+  await inRoom('close', folder);
+  await inRoom('seal', folder, '--pin-file', room.agent.pinFile);
+  return folder;
+}
+
+/** What the next ceremony begins with. */
+function after(folder: string, version: number): readonly string[] {
+  const roots = readdirSync(`${folder}/out`, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith(`/${version}.root.json`),
+  );
+  const memory = ['--policy', `${folder}/out/policy.json`, '--previous', `${folder}/transcript.jsonl`];
+  return [...roots.flatMap((name) => ['--base', `${folder}/out/${name}`]), ...memory];
+}
+
+/** `touchstone ceremony import` on the machine of the publisher. */
+function imported(folder: string): Promise<CommandResult> {
+  return publisher.agent.touchstone(['ceremony', 'import', folder, ...publisher.options], {
+    timeoutMs: COMMAND_MS,
   });
-  return envelopeOf(bytes, [signer.sign(bytes)]);
 }
 
-function only(role: 'targets' | 'snapshot' | 'timestamp', key: NotaryKey) {
-  return { document: null, role, publicKeys: [notarySpki(key).toString('base64')], threshold: 1 };
-}
-
-it('publishes a root of two tokens to notary-server, then one with a holder swapped, and the client follows', async () => {
-  const server = new TrustServer(GUN, {
+function serverOf(repository: string): TrustServer {
+  return new TrustServer(repository, {
     env: {},
     home: temp.path,
     server: stack.server.url,
     ca: readFileSync(stack.authority.certificate, 'utf8'),
-    deadline: Date.now() + 110_000,
+    deadline: Date.now() + COMMAND_MS,
   });
-  const targets = SoftwareSigner.make();
-  const alice = await enrolled('alice', 'acme-notary-1');
-  const bob = await enrolled('bob', 'acme-notary-1');
-  const first = await play(
-    {
-      id: 'acme-notary-1',
-      action: {
-        type: 'init',
-        enters: [alice.keyId, bob.keyId],
-        threshold: 2,
-        online: [
-          only('targets', targets.key),
-          only('snapshot', await server.serverKey('snapshot')),
-          only('timestamp', await server.serverKey('timestamp')),
-        ],
-      },
-      enrolments: [alice, bob],
-      signers: ['alice', 'bob'],
-    },
-    [],
-    'bob',
-    'alice',
-  );
-  // One signature is not the threshold: the server itself says so.
-  const { signed, signatures } = JSON.parse(first.root.toString('utf8')) as {
-    readonly signed: object;
-    readonly signatures: readonly object[];
-  };
-  expect(signatures).toHaveLength(2);
-  const half = Buffer.from(JSON.stringify({ signed, signatures: signatures.slice(1) }));
-  const files = new Map([['targets', targetsFile(targets, 'v1', 1)]]);
-  expect((await rejectionOf(server.upload(new Map([['root', half], ...files])))).code).toBe(
-    'notary.rejected',
-  );
-  await server.upload(new Map([['root', first.root], ...files]));
-  using client = new NotaryClient(stack.server);
-  expect(await client.must('list', GUN)).toMatch(/^v1 +a{64} +423 +targets$/m);
+}
 
-  const carol = await enrolled('carol', 'acme-notary-2');
-  const next = await play(
-    {
-      id: 'acme-notary-2',
-      action: { type: 'rotate', leaves: [bob.keyId], enters: [carol.keyId], threshold: null },
-      policy: first.policy,
-      previous: first.transcript,
-      enrolments: [carol],
-      signers: ['alice', 'bob', 'carol'],
-    },
-    [first.root],
-    'alice',
-    'bob',
-    'carol',
-  );
-  await server.upload(
-    new Map([
-      ['root', next.root],
-      ['targets', targetsFile(targets, 'v2', 2)],
-    ]),
-  );
-  // The client that trusted the first root, and one that begins with the second.
-  using fresh = new NotaryClient(stack.server);
-  for (const reader of [client, fresh]) {
-    expect(await reader.must('list', GUN)).toMatch(/^v2 +a{64} +423 +targets$/m);
-    const held = readFileSync(`${reader.trustDir}/tuf/${GUN}/metadata/root.json`, 'utf8');
-    expect((JSON.parse(held) as { readonly signed: { readonly version: number } }).signed.version).toBe(2);
-  }
-  const reading = ['trust', 'list', GUN, '--server', stack.server.url, '--ca', stack.authority.certificate];
-  expect(await room.agent.must(reading)).toMatch(/^v2 /m);
-});
+function rootHeldBy(reader: NotaryClient, repository: string): unknown {
+  const held = readFileSync(`${reader.trustDir}/tuf/${repository}/metadata/root.json`, 'utf8');
+  return (JSON.parse(held) as { readonly signed: { readonly version: number } }).signed.version;
+}
+
+it(
+  'makes the first roots of two repositories by two tokens, and publishes both',
+  async () => {
+    const keys = temp.join('online-keys.json');
+    await publisher.must('online-keys', APP, WEB, '-o', keys);
+    await enrol('alice', 'notary-1');
+    await enrol('bob', 'notary-1');
+    const enrolments = ['--enrolment', 'enrol-alice.json', '--enrolment', 'enrol-bob.json'];
+    const policy = ['--name', 'acme', '--threshold', '2'];
+    const folder = await play('notary-1', 1, ['init', ...enrolments, ...policy, '--online-keys', keys]);
+
+    // One signature is not the threshold: the server itself says so.
+    const [name = ''] = after(folder, 1).filter((word) => word.includes('ceremony_app'));
+    const root = JSON.parse(readFileSync(name, 'utf8')) as { readonly signatures: readonly object[] };
+    expect(root.signatures).toHaveLength(2);
+    const half = Buffer.from(JSON.stringify({ ...root, signatures: root.signatures.slice(1) }));
+    const upload = serverOf(APP).upload(new Map([['root', half]]));
+    expect((await rejectionOf(upload)).code).toBe('notary.rejected');
+
+    await using proxy = await StoppingProxy.start(stack.server);
+    const reached = proxy.stopAt({ matches: (method) => method === 'POST', when: 'before' });
+    const killed = spawn(
+      process.execPath,
+      [TOUCHSTONE, 'ceremony', 'import', folder, '--server', proxy.url],
+      { env: publisher.agent.environment, stdio: 'ignore' },
+    );
+    await reached;
+    const ended = once(killed, 'exit');
+    killed.kill('SIGKILL');
+    await ended;
+    const { status, stdout } = await imported(folder);
+    expect([status, stdout]).toEqual([
+      0,
+      expect.stringMatching(
+        new RegExp(`^${APP}: published root 1, targets 1\n${WEB}: published root 1, targets 1$`, 'm'),
+      ),
+    ]);
+    for (const repository of [APP, WEB]) {
+      await publisher.sign(`${repository}:v1`, 'a');
+      expect(await notary.must('list', repository)).toMatch(/^v1 +a{64} +423 +targets$/m);
+      const [shown] = JSON.parse(await docker.must('trust', 'inspect', repository)) as readonly object[];
+      expect(shown).toMatchObject({ SignedTags: [{ SignedTag: 'v1', Digest: 'a'.repeat(64) }] });
+    }
+    const again = await imported(folder);
+    expect(again.stdout).toContain(`${APP}: root 1 was there already\n${WEB}: root 1 was there already\n`);
+  },
+  TEST_MS,
+);
+
+it(
+  'lets a holder go in both, and clients that saw the first root follow',
+  async () => {
+    await enrol('carol', 'notary-2');
+    const change = ['rotate', '--replace', 'bob=carol', '--enrolment', 'enrol-carol.json'];
+    const folder = await play('notary-2', 2, [...change, ...after(temp.join('notary-1'), 1)]);
+    expect((await imported(folder)).stdout).toContain(`${APP}: published root 2\n${WEB}: published root 2\n`);
+    using fresh = new NotaryClient(stack.server);
+    for (const repository of [APP, WEB]) {
+      await publisher.sign(`${repository}:v2`, 'b');
+      for (const reader of [notary, fresh]) {
+        expect(await reader.must('list', repository)).toMatch(/^v2 +b{64} +423 +targets$/m);
+        expect(rootHeldBy(reader, repository)).toBe(2);
+      }
+      const [shown] = JSON.parse(await docker.must('trust', 'inspect', repository)) as readonly object[];
+      expect(shown).toMatchObject({ SignedTags: [{ SignedTag: 'v1' }, { SignedTag: 'v2' }] });
+    }
+    const late = await imported(temp.join('notary-1'));
+    expect([late.status, late.stdout]).toEqual([1, expect.stringContaining(`${WEB} has root 2 already`)]);
+  },
+  TEST_MS,
+);
+
+it(
+  'takes a new timestamp key of the server and a snapshot key of the publisher into the roots',
+  async () => {
+    const keys = temp.join('new-keys.json');
+    const wanted = [
+      '--role',
+      'timestamp',
+      '--role',
+      'snapshot',
+      '--rotate',
+      'timestamp',
+      '--client-snapshot',
+    ];
+    await publisher.must('online-keys', APP, WEB, ...wanted, '-o', keys);
+    const from = after(temp.join('notary-2'), 2);
+    const folder = await play('notary-3', 3, ['online-keys', '--online-keys', keys, ...from]);
+    expect((await imported(folder)).stdout).toMatch(
+      new RegExp(`^${APP}: published root 3, snapshot \\d+$`, 'm'),
+    );
+    for (const repository of [APP, WEB]) {
+      await publisher.sign(`${repository}:v3`, 'c');
+      expect(await notary.must('list', repository)).toMatch(/^v3 +c{64} +423 +targets$/m);
+      expect(rootHeldBy(notary, repository)).toBe(3);
+    }
+    expect(await publisher.must('list', APP)).toMatch(/^v3 /m);
+  },
+  TEST_MS,
+);

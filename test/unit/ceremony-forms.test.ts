@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { closeCeremony, outputsOf } from '../../src/ceremony/closing.js';
 import { changesOf } from '../../src/ceremony/diff.js';
+import { readOnlineKeys, writeOnlineKeys } from '../../src/ceremony/online-keys.js';
 import type { Preparation } from '../../src/ceremony/preparing.js';
 import { CeremonySession } from '../../src/ceremony/session.js';
 import { sealFactsOf, takeSeal } from '../../src/ceremony/sealing.js';
@@ -15,7 +16,7 @@ import { readTufRoot, readTufTargets } from '../../src/formats/tuf/reader.js';
 import { countSignatures } from '../../src/formats/tuf/verify.js';
 import { buildTbs, sealTbs } from '../../src/formats/x509-tbs.js';
 import type { Enrolment } from '../../src/ceremony/enrolment.js';
-import { codeOf } from '../support/error-code.js';
+import { codeOf, thrownBy } from '../support/error-code.js';
 import {
   afterwards,
   initAction,
@@ -112,6 +113,30 @@ describe('roots of a notary-server', () => {
     expect(signersOf(next.signedBytes, next.signatures, root.keyids, old.document.keys)).toHaveLength(2);
     const own = next.document.roles.root.keyids;
     expect(signersOf(next.signedBytes, next.signatures, own, next.document.keys)).toHaveLength(3);
+  });
+
+  it('are not made with a certificate that names another repository', () => {
+    const enrolment = certified(alice, 'acme-root-1');
+    const [first, second] = enrolment.certificates;
+    const certificates = [{ repository: first?.repository ?? '', pem: second?.pem ?? '' }];
+    const made = (): unknown =>
+      prepared(temp.join('one'), {
+        action: initAction([alice], 1),
+        enrolments: [{ ...enrolment, certificates }],
+        documents: [
+          { id: `${REPOSITORIES[0]}#root`, format: 'notary1', role: 'root', base: [], authority: null },
+        ],
+      });
+    expect(thrownBy(made).message).toContain('is made out to another repository');
+  });
+
+  it('take the keys that were collected for them from a file of one form', () => {
+    const action = initAction([alice], 1);
+    const online = action.type === 'init' ? action.online : [];
+    const file = writeOnlineKeys(online);
+    expect(readOnlineKeys(file, 'online-keys.json')).toEqual(online);
+    const changed = Buffer.from(file.toString('utf8').replace('"timestamp"', '"root"'));
+    expect(codeOf(() => readOnlineKeys(changed, 'online-keys.json'))).toBe('ceremony.file');
   });
 });
 

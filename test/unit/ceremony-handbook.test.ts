@@ -88,7 +88,7 @@ it('names commands and options that exist, and leaves out none that are needed',
 it.each([
   ['touchstone ceremony begin root-8', 'no such command'],
   ['touchstone ceremony open root-8 --whitness wendy', 'no option --whitness'],
-  ['touchstone ceremony import root-8', 'it needs --to <directory>'],
+  ['touchstone ceremony rehearse root-8', 'it needs --out <folder>'],
   ['touchstone ceremony note root-8 "we --all agreed"', undefined],
 ])('would notice what is wrong with "%s"', (line, fault) => {
   expect(faultOf({ line, isWhole: true })).toBe(fault);

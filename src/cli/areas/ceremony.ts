@@ -1,6 +1,7 @@
 /** Words of `ceremony`: root keys of several people, in a room without a network. */
 import type { ArgumentSpec, CommandSpec, OptionSpec } from '../command.js';
 import { PIN_OPTIONS } from './pin-options.js';
+import { TRUST_OPTION_SPECS } from './trust-options.js';
 
 const FOLDER: ArgumentSpec = { name: '<folder>', summary: 'folder of the ceremony' };
 const BY: OptionSpec = {
@@ -57,13 +58,18 @@ export const CEREMONY_COMMANDS: readonly CommandSpec[] = [
         kind: 'list',
       },
       {
+        flags: '--online-keys <file>',
+        summary: 'such keys as "touchstone trust online-keys" wrote them',
+        kind: 'list',
+      },
+      {
         flags: '--online-threshold <role=number>',
         summary: 'how many of these keys have to sign',
         kind: 'list',
       },
       {
         flags: '--repository <name>',
-        summary: 'repository of a notary-server that gets its first root',
+        summary: 'repository of a notary-server that gets its first root; all of --online-keys when left out',
         kind: 'list',
       },
       {
@@ -84,6 +90,7 @@ export const CEREMONY_COMMANDS: readonly CommandSpec[] = [
     ],
     examples: [
       'touchstone ceremony new rotate --replace carol=dave --enrolment enrol-dave.json --base 7.root.json --policy policy.json --previous transcript.jsonl --expires 2027-06-01 --reason "Carol leaves" --out root-8',
+      'touchstone ceremony new init --enrolment enrol-alice.json --enrolment enrol-bob.json --threshold 2 --online-keys online-keys.json --expires 2027-06-01 --reason "first roots" --out notary-1',
       'touchstone ceremony new init --enrolment enrol-alice.json --enrolment enrol-bob.json --enrolment enrol-carol.json --threshold 2 --online targets=targets.pem --online snapshot=online.pem --online timestamp=online.pem --expires 2027-06-01 --reason "first root" --out root-1',
     ],
     load: async () => (await import('../commands/ceremony-new.js')).ceremonyNew,
@@ -237,13 +244,21 @@ export const CEREMONY_COMMANDS: readonly CommandSpec[] = [
   },
   {
     path: ['ceremony', 'import'],
-    summary: 'verify once more, then publish into the directory that clients read',
+    summary: 'verify once more, then publish: into a directory, or to the trust server',
     arguments: [FOLDER],
     options: [
-      { flags: '--to <directory>', summary: 'metadata of the repository', required: true },
+      { flags: '--to <directory>', summary: 'metadata of a TUF repository' },
       { flags: '--calendar <file>', summary: 'write when the next one is due, for calendars' },
+      {
+        flags: '--days <number>',
+        summary: 'how long what is signed beside a root is good (default: 1095)',
+      },
+      ...TRUST_OPTION_SPECS,
     ],
-    examples: ['touchstone ceremony import root-8 --to repository/metadata --calendar next-root.ics'],
+    examples: [
+      'touchstone ceremony import root-8 --to repository/metadata --calendar next-root.ics',
+      'touchstone ceremony import notary-1 --server https://notary.example',
+    ],
     load: async () => (await import('../commands/ceremony-import.js')).ceremonyImport,
   },
 ];

@@ -124,6 +124,33 @@ export const TRUST_PUBLISHING_COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('../commands/trust-root-cert.js')).trustRootCert,
   },
   {
+    path: ['trust', 'online-keys'],
+    summary: 'collect the keys beside the root, for a ceremony in which several people sign it',
+    arguments: [
+      { name: '<repository...>', summary: 'for example registry.example/acme/app; several in one file' },
+    ],
+    options: [
+      { flags: '--client-snapshot', summary: 'the snapshot key is a leaf of yours, not one of the server' },
+      {
+        flags: '--role <role>',
+        summary: 'only targets, snapshot or timestamp; may be repeated',
+        kind: 'list',
+      },
+      {
+        flags: '--rotate <role>',
+        summary: 'timestamp or snapshot: a new key of the server, in the place of the one in force',
+        kind: 'list',
+      },
+      { flags: '-o, --output <file>', summary: 'online-keys.json when left out' },
+      ...TRUST_OPTION_SPECS,
+    ],
+    examples: [
+      'touchstone trust online-keys registry.example/acme/app registry.example/acme/web -o online-keys.json',
+      'touchstone trust online-keys registry.example/acme/app --role timestamp --rotate timestamp',
+    ],
+    load: async () => (await import('../commands/trust-online-keys.js')).trustOnlineKeys,
+  },
+  {
     path: ['trust', 'witness'],
     summary: 'sign roles again with what stands in them',
     arguments: [REPOSITORY, { name: '<role...>', summary: 'targets, or targets/NAME' }],

@@ -1,6 +1,7 @@
 /** `touchstone ceremony new`: prepares a ceremony. The only step that is not done in the room. */
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
+import type { CeremonyAction } from '../../ceremony/action.js';
 import { documentsFor } from '../../ceremony/carried.js';
 import { previousSealed } from '../../ceremony/checks/sealed.js';
 import { defaultPolicy } from '../../ceremony/default-policy.js';
@@ -8,10 +9,12 @@ import { readEnrolment, type Enrolment } from '../../ceremony/enrolment.js';
 import type { CeremonyFacts } from '../../ceremony/facts.js';
 import { CeremonyFolder } from '../../ceremony/folder.js';
 import { loadFolder } from '../../ceremony/loading.js';
+import { repositoryOf } from '../../ceremony/payload.js';
 import { readPolicy, type CeremonyPolicy } from '../../ceremony/policy.js';
 import { prepareCeremony } from '../../ceremony/preparing.js';
 import { pgpWords } from '../../ceremony/words.js';
 import { AgentError } from '../../errors/agent-error.js';
+import { parseTrustReference } from '../../trust/repository-name.js';
 import { actionFrom } from '../ceremony-order.js';
 import { diffText, hashText } from '../ceremony-text.js';
 import type { CommandResult, Invocation } from '../command.js';
@@ -34,7 +37,7 @@ export async function ceremonyNew(
   const files = await readAll(options.list('base'));
   const previous = options.text('previous');
   const carried = previous === undefined ? null : await readInput(previous);
-  const documents = documentsFor(action, files, options.list('repository'));
+  const documents = documentsFor(action, files, repositoriesFrom(options, action));
   const holders = [...policy.holders.map(({ name }) => name), ...enrolments.map(({ holder }) => holder)];
   const signers = options.list('signer');
   const folder = CeremonyFolder.create(resolve(options.requiredText('out')));
@@ -69,6 +72,26 @@ export async function ceremonyNew(
 function unsealedText(facts: CeremonyFacts): readonly string[] {
   const failed = previousSealed(facts).find(({ passed }) => !passed);
   return failed === undefined ? [] : [`It will not open as it is: ${failed.check}: ${failed.says}.`];
+}
+
+/** Repositories that get their first root: those that are named, else those that keys were collected for. */
+function repositoriesFrom(options: OptionValues, action: CeremonyAction): readonly string[] {
+  const named = options.list('repository');
+  const orders = action.type === 'init' ? action.online : [];
+  const collected = orders.flatMap(({ document }) => (document === null ? [] : repositoryOf(document)));
+  const repositories = named.length > 0 ? named : collected;
+  for (const name of repositories) requireFullName(name);
+  return repositories;
+}
+
+/** Certificates are made out to the name as it is typed here, and clients ask for the whole one. */
+function requireFullName(name: string): void {
+  const { repository } = parseTrustReference(name);
+  if (repository === name) return;
+  throw new AgentError('usage.invalid', {
+    message: `option --repository: ${name} is called ${repository} in full`,
+    hint: `write --repository ${repository}, here and when enrolling`,
+  });
 }
 
 async function policyFrom(options: OptionValues): Promise<CeremonyPolicy> {
