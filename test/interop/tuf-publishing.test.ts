@@ -97,6 +97,21 @@ describe('a client', () => {
     expect(outside.stderr).toContain('targets does not delegate this name to team-a');
   });
 
+  it('no longer gets what a delegation had that was removed, and gets the next one of that name', async () => {
+    using client = newClient();
+    await owner.must('delegate', 'leaver', '--path', 'leaver/*');
+    await owner.must('add', '--role', 'leaver', '--prefix', 'leaver', file('tool.txt', 'from the first'));
+    expect(await client.download('leaver/tool.txt')).toBe('from the first');
+    await owner.must('delegate', 'leaver', '--remove');
+    expect(await client.download('leaver/tool.txt')).toBeUndefined();
+    await owner.must('add', file('after.txt', 'it goes on'));
+    expect(await client.download('after.txt')).toBe('it goes on');
+    await owner.must('delegate', 'leaver', '--path', 'leaver/*');
+    expect(await client.download('leaver/tool.txt')).toBeUndefined();
+    await owner.must('add', '--role', 'leaver', '--prefix', 'leaver', file('tool.txt', 'from the second'));
+    expect(await client.download('leaver/tool.txt')).toBe('from the second');
+  });
+
   it('finds what is spread over hash bins', async () => {
     using client = newClient();
     await owner.must('delegate', 'many', '--path', 'many/*');

@@ -5,6 +5,8 @@ import { contentHash, type SignedFile } from './signed-file.js';
 import type { GuardedRole } from './signer.js';
 import type { TufState } from './state.js';
 
+const TOP_ROLES: ReadonlySet<string> = new Set(['root', 'targets', 'snapshot', 'timestamp']);
+
 /** @throws AgentError `tuf.rollback` naming the role and both versions */
 export function requireNoStepBack(
   state: TufState | undefined,
@@ -12,7 +14,9 @@ export function requireNoStepBack(
   guarded: ReadonlyMap<string, GuardedRole>,
 ): void {
   const newest = new Map<string, SignedFile>();
+  const delegated = new Set<string>();
   for (const { keyRole, newest: file } of state?.roles.values() ?? []) {
+    delegated.add(keyRole);
     const known = newest.get(keyRole);
     if (file !== undefined && file.document.version > (known?.document.version ?? 0))
       newest.set(keyRole, file);
@@ -22,6 +26,8 @@ export function requireNoStepBack(
   }
   for (const [role, { published }] of guarded) {
     if (published === undefined) continue;
+    // A delegation that is gone was taken out by a document that is compared here, or by one that the snapshot names.
+    if (state !== undefined && !TOP_ROLES.has(role) && !delegated.has(role)) continue;
     const file = newest.get(role);
     const version = file?.document.version ?? 0;
     // A list that lost its signatures to a new root is made anew, with a version of its own.

@@ -22,6 +22,7 @@ import {
 import type { TufPins } from './pins.js';
 import { readTufRoot } from '../../formats/tuf/reader.js';
 import { readPublished } from './published.js';
+import { delegationsOf, keyRoleOf } from './roles.js';
 import { newestRoot } from './root-walk.js';
 import type { TufDays } from './settings.js';
 import { contentHash, type SignedFile } from './signed-file.js';
@@ -142,7 +143,7 @@ export class TufPublisher {
     for (const one of root) folder.stage('root', one.document.version, this.#bytes(one));
     this.#pinFirst(root);
     const targets = [...(change.targets ?? [])].map(([role, one]) => this.#pendingTargets(role, one));
-    const signed = await this.#sign([...root, ...targets]);
+    const signed = await this.#sign([...root, ...targets, ...this.#newRoles(change, waiting)]);
     return this.#settle([...waiting, ...signed], change.renew);
   }
 
@@ -229,12 +230,25 @@ export class TufPublisher {
     return next;
   }
 
+  /** A role begins empty, also where documents of an earlier role of its name lie in the folder. */
+  #newRoles({ targets }: TufChange, waiting: readonly Pending[]): readonly Pending[] {
+    const known = new Set([...(this.#state?.roles.keys() ?? []), ...waiting.map(({ role }) => role)]);
+    return [...(targets?.values() ?? [])].flatMap(delegationsOf).flatMap((one) => {
+      if (known.has(one.name)) return [];
+      known.add(one.name);
+      return [this.#nextOf({ ...one, keyRole: keyRoleOf(one) }, emptyTargets())];
+    });
+  }
+
   /** The content that a role had under other keys, or none: for a role that is new, or has new keys. */
   #carriedOver(role: RoleState): Pending {
     return this.#nextOf(role, this.#state?.roles.get(role.name)?.newest?.document ?? emptyTargets());
   }
 
-  #nextOf({ name, keyRole, keys, role }: RoleState, document: TufTargets): Pending {
+  #nextOf(
+    { name, keyRole, keys, role }: Pick<RoleState, 'name' | 'keyRole' | 'keys' | 'role'>,
+    document: TufTargets,
+  ): Pending {
     const version = this.#versions.next(keyRole);
     const expires = expiryOf('targets', this.#parts.days, this.#nowMs);
     return {
