@@ -1,7 +1,8 @@
 /** The program from arguments to exit status. The only place of the command line that touches the process. */
 import { homedir } from 'node:os';
 import { writeSync } from 'node:fs';
-import { asAgentError, type AgentError } from '../errors/agent-error.js';
+import { AgentError, asAgentError } from '../errors/agent-error.js';
+import { fileFault } from '../platform/errno.js';
 import type { CommandResult, Invocation, RunCommand } from './command.js';
 import { readGlobalFlags, type CliContext, type GlobalFlags } from './context.js';
 import { errorDocument, renderError } from './error-text.js';
@@ -77,7 +78,7 @@ function commandLine(args: readonly string[], commands: readonly Named[]): strin
 
 function makeContext(flags: GlobalFlags, program: string): CliContext {
   const say = (line: string): void => {
-    writeAll(STDERR, `${line}\n`);
+    quietly(() => writeAll(STDERR, `${line}\n`));
   };
   return {
     env: process.env,
@@ -106,6 +107,7 @@ function onInterrupt(giveUp: () => boolean): () => void {
   return () => process.off('SIGINT', hear);
 }
 
+/** @throws AgentError `state.write` when standard output cannot be written to, a full disk behind it for example */
 function printResult(result: CommandResult, flags: GlobalFlags): void {
   if (flags.json) writeAll(STDOUT, `${JSON.stringify(result.json, null, 2)}\n`);
   else if (result.text !== '') writeAll(STDOUT, `${result.text}\n`);
@@ -118,9 +120,18 @@ async function printError(
 ): Promise<number> {
   const { exactHint } = await import('./exact-hint.js');
   const hint = exactHint(error, words, named);
-  if (flags.json) writeAll(STDOUT, `${JSON.stringify(errorDocument(error, hint), null, 2)}\n`);
-  writeAll(STDERR, renderError(error, flags, hint));
+  // An error that cannot be told in one place is told in the other, and by the exit status.
+  if (flags.json) quietly(() => writeAll(STDOUT, `${JSON.stringify(errorDocument(error, hint), null, 2)}\n`));
+  quietly(() => writeAll(STDERR, renderError(error, flags, hint)));
   return error.row.exit;
+}
+
+function quietly(act: () => unknown): void {
+  try {
+    act();
+  } catch {
+    // Nobody is left to tell.
+  }
 }
 
 /** Synchronous and complete, so that the process may exit right after it. False when the reader went away, which is no error. */
@@ -133,8 +144,16 @@ function writeAll(fd: number, text: string): boolean {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'EPIPE') return false;
-      if (code !== 'EAGAIN') throw error;
+      if (code !== 'EAGAIN') throw outputFault(error);
     }
   }
   return true;
+}
+
+function outputFault(cause: unknown): AgentError {
+  return new AgentError('state.write', {
+    message: `writing standard output: ${fileFault(cause)}`,
+    hint: 'free some space, or send it elsewhere',
+    cause,
+  });
 }

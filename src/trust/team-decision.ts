@@ -45,8 +45,8 @@ export function decideByTeams(policy: TeamPolicy, question: TeamQuestion): TeamD
   const unknownKeys = [...new Set(signers.map(({ key }) => key).filter((key) => !policy.people.has(key)))];
   const base = { rule: rule?.id, teams: [], missing: [], unknownKeys };
   if (rule === undefined) {
-    const where = environment === '' ? 'no environment' : `the environment ${environment}`;
-    return { ...base, allowed: false, reason: `no rule is for ${repository} in ${where}` };
+    const where = environment === '' ? 'where no environment is named' : `in the environment ${environment}`;
+    return { ...base, allowed: false, reason: `no rule is for ${repository} ${where}` };
   }
   const { demand, id } = rule;
   switch (demand.kind) {

@@ -153,6 +153,7 @@ describe('touchstone integrate git', () => {
     mkdirSync(nowhere);
     const outside = await touchstone(['integrate', 'git', '--local', nowhere, '--key', 'acme/app#ssh']);
     expect(outside.stderr).toContain('not a git repository');
+    expect(outside.stderr).toContain('--global');
     const folder = await repository();
     await mustGit(folder, ['config', '--unset', 'user.email']);
     const nobody = await integrate(folder);

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AREAS } from '../../src/cli/areas.js';
 import { ERROR_TABLE } from '../../src/errors/codes.js';
-import type { CommandResult, DemoAgent } from '../support/demo-agent.js';
+import { runProgram, TOUCHSTONE, type CommandResult, type DemoAgent } from '../support/demo-agent.js';
 import { FaultyAgent } from '../support/faulty-agent.js';
 import { agentOver } from '../support/own-token-agent.js';
 import { PROJECT_ROOT } from '../support/project-root.js';
@@ -176,4 +176,28 @@ it('the manual names every exit status and every command', async () => {
   const commands = new Set(specs.map(({ path: words }) => words.join(' ')));
   expect([...commands].filter((command) => !named.includes(command))).toEqual([]);
   expect(named.filter((command) => !commands.has(command))).toEqual([]);
+});
+
+describe('an output that takes nothing', () => {
+  /** Runs the words with one stream on a full disk. */
+  function withFull(stream: 'stdout' | 'stderr', words: string): Promise<CommandResult> {
+    const line = `exec "$0" "$1" ${words} ${stream === 'stdout' ? '1' : '2'}>/dev/full`;
+    return runProgram('/bin/sh', ['-c', line, process.execPath, TOUCHSTONE]);
+  }
+
+  it.each(['version', 'version --json'])('%s: is an error, in words', async (words) => {
+    expect(told(await withFull('stdout', words))).toEqual([
+      1,
+      'writing standard output: no space left',
+      'free some space, or send it elsewhere',
+    ]);
+  });
+
+  it('leaves the exit status, and the other stream', async () => {
+    expect((await withFull('stdout', 'trust list nonsense --json')).stderr).toContain(
+      'reading the repository',
+    );
+    const silent = await withFull('stderr', 'trust list nonsense --json');
+    expect(silent).toMatchObject({ status: 2, stdout: expect.stringContaining('usage.invalid') as unknown });
+  });
 });

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { parseConfig, type Config } from '../../config/document.js';
 import { settingsOf, type Setting } from '../../config/settings.js';
 import { AgentError } from '../../errors/agent-error.js';
+import { fileFault } from '../../platform/errno.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
 import { placesOf } from '../places.js';
@@ -48,6 +49,6 @@ export function readConfig(file: string): ReadConfig {
     return { config: parseConfig(text, file), text };
   } catch (cause) {
     if (cause instanceof AgentError) throw cause;
-    throw new AgentError('usage.file', { message: `reading ${file}: ${(cause as Error).message}`, cause });
+    throw new AgentError('usage.file', { message: `reading ${file}: ${fileFault(cause)}`, cause });
   }
 }

@@ -36,7 +36,7 @@ export async function trustSignerList(
   const rows = signers.map(({ name, keys, releases, fault }) => [
     name,
     releases ? 'yes' : 'no',
-    fault ?? '',
+    fault === 'not-published' ? 'has signed nothing yet' : (fault ?? ''),
     keys.map((id) => id.slice(0, SHOWN_HEX)).join(' '),
   ]);
   const text = rows.length === 0 ? '' : renderTable(['signer', 'releases', 'fault', 'keys'], rows);

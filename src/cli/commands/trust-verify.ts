@@ -16,6 +16,7 @@ import { readTextFile } from '../input-file.js';
 import type { OptionValues } from '../option-values.js';
 import { openTrust, readCollection, type TrustSession } from '../trust-session.js';
 
+const RULES_HINT = 'see the rules of the policy: the first one that matches repository and --env decides';
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
 
 /** @throws AgentError `notary.unsigned`, `notary.team` naming the missing teams */
@@ -119,9 +120,7 @@ function refusal(
   const missing = decision?.missing ?? [];
   return new AgentError('notary.team', {
     message,
-    ...(missing.length === 0
-      ? { hint: 'see the rules of the policy: the first one that matches decides' }
-      : {}),
+    ...(missing.length === 0 ? { hint: RULES_HINT } : {}),
     details: {
       digest: signed.digest,
       rule: decision?.rule ?? null,

@@ -8,6 +8,8 @@ export type GitScope = 'global' | { readonly folder: string };
 
 /** Longest a git command may take, milliseconds. */
 const GIT_MS = 10_000;
+/** Other failures, a folder of somebody else for example, have their own cure. */
+const NO_REPOSITORY = /not a git repository|cannot change to/;
 /** Of `git config --get` when there is no such setting. */
 const NOT_SET = 1;
 /** Of `git config --unset` when there is none. */
@@ -38,9 +40,16 @@ export class GitConfig {
     else this.#run(['config', this.#level, name, value]);
   }
 
-  /** Top folder of the repository; undefined for the global scope. */
+  /** Top folder of the repository; undefined for the global scope. @throws AgentError `integrate.program` outside of one */
   repository(): string | undefined {
-    return this.#scope === 'global' ? undefined : this.#run(['rev-parse', '--show-toplevel'])?.trimEnd();
+    if (this.#scope === 'global') return undefined;
+    try {
+      return this.#run(['rev-parse', '--show-toplevel'])?.trimEnd();
+    } catch (cause) {
+      if (!(cause instanceof AgentError) || !NO_REPOSITORY.test(cause.message)) throw cause;
+      const hint = 'name a repository with --local DIR, or set git up for all of yours with --global';
+      throw new AgentError(cause.code, { message: cause.message, hint, cause });
+    }
   }
 
   get #level(): '--global' | '--local' {

@@ -3,7 +3,7 @@ import { AgentError } from '../../errors/agent-error.js';
 import { createLogger, logLevelOf } from '../../platform/log.js';
 import { readTrustedFile } from '../../platform/store/trusted-file.js';
 import { listenFds, notifySystemd } from '../../platform/systemd.js';
-import { parseDockerAuthzConfig } from './config.js';
+import { parseDockerAuthzConfig, type DockerAuthzConfig } from './config.js';
 import { localContainersOf, localDigestsOf } from './engine-query.js';
 import { RequestJudge } from './request-judge.js';
 import { AuthzServer, type Note } from './server.js';
@@ -19,7 +19,7 @@ export async function runDockerAuthz(configFile: string): Promise<void> {
       hint: 'write one as docs/integrations/docker-authz.md shows',
     });
   }
-  const config = parseDockerAuthzConfig(text, configFile);
+  const config = readConfig(text, configFile);
   const images = new TrustJudge(config, uid);
   // A policy with a mistake shows now, and not when the first container starts.
   const { rules } = images.policy();
@@ -50,4 +50,16 @@ function stopSignal(): Promise<void> {
         resolve();
       });
   });
+}
+
+/** The hint of the table is about the configuration of the agent. */
+function readConfig(text: string, file: string): DockerAuthzConfig {
+  try {
+    return parseDockerAuthzConfig(text, file);
+  } catch (thrown) {
+    if (!(thrown instanceof AgentError) || thrown.code !== 'config.invalid') throw thrown;
+    const { message, details = {}, cause } = thrown;
+    const hint = 'correct it; every setting is in docs/integrations/docker-authz.md';
+    throw new AgentError('config.invalid', { message, hint, details, cause });
+  }
 }

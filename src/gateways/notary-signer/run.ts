@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { connectAgent } from '../../client/client.js';
 import { findPlaces, serviceUidOf } from '../../client/places.js';
 import { AgentError } from '../../errors/agent-error.js';
+import { fileFault } from '../../platform/errno.js';
 import { createLogger, logLevelOf } from '../../platform/log.js';
 import { readSecretFile } from '../../platform/secret-file.js';
 import { notifySystemd } from '../../platform/systemd.js';
@@ -75,7 +76,7 @@ function readPublicFile(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (cause) {
-    throw new AgentError('usage.file', { message: `reading ${path}: ${(cause as Error).message}`, cause });
+    throw new AgentError('usage.file', { message: `reading ${path}: ${fileFault(cause)}`, cause });
   }
 }
 
