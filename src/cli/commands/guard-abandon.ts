@@ -8,7 +8,7 @@ import type { CliContext } from '../context.js';
 import type { OptionValues } from '../option-values.js';
 import { readTypedLine } from '../typed-line.js';
 
-/** Whether the server has a version; `unknown` when it was not asked, or did not say. */
+/** Whether the server, or the folder that is named, has a version; `unknown` when it was not asked, or did not say. */
 export type StoredCheck = (
   context: CliContext,
   asked: { readonly repository: string; readonly role: string; readonly version: number },
@@ -17,11 +17,8 @@ export type StoredCheck = (
 
 type Signed = NonNullable<Result<'guard.show'>['entries'][number]['signed']>;
 
-const ANSWERS = {
-  absent: 'the server does not have this version',
-  unknown:
-    'nobody asked the server: should it have this version after all, readers may see two contents of it',
-} as const;
+const UNKNOWN =
+  'nobody asked the server: should it have this version after all, readers may see two contents of it';
 
 /** The command, with the check that it makes before it asks the person. */
 export function guardAbandon(check: StoredCheck): RunCommand {
@@ -48,8 +45,9 @@ async function abandon(
     const { version, sha256 } = signed;
     context.warn(`${name}: version ${version} is signed and not published, sha256 ${sha256}`);
     const server = await check(context, { repository, role, version }, options);
-    if (server === 'stored') throw stored(name, version);
-    context.warn(ANSWERS[server]);
+    const place = options.text('folder') === undefined ? 'the server' : 'the folder';
+    if (server === 'stored') throw stored(name, version, place);
+    context.warn(server === 'absent' ? `${place} does not have this version` : UNKNOWN);
     await confirm(signed, given);
     await client.call('guard.abandon', { repository, role, version, sha256 });
     const text = `${name}: version ${version} is given up and may be signed with another content`;
@@ -70,9 +68,9 @@ async function confirm({ version }: Signed, given: number | undefined): Promise<
   });
 }
 
-function stored(name: string, version: number): AgentError {
+function stored(name: string, version: number, place: string): AgentError {
   return new AgentError('guard.version', {
-    message: `abandoning version ${version} of ${name}: the server has it`,
+    message: `abandoning version ${version} of ${name}: ${place} has it`,
     hint: 'it is published; sign the next version instead',
   });
 }

@@ -127,7 +127,7 @@ function drop(context: CliContext, session: TufSession, role: string | undefined
   context.note(`touchstone: dropped ${role} ${versions.join(', ')}`);
   if (role === 'root' && publisher.held.some((key) => key.role === 'root')) {
     context.note(
-      `touchstone: if the agent has signed it, give it up: touchstone guard abandon '${settings.repository}#root'`,
+      `touchstone: if the agent has signed it, give it up: touchstone guard abandon '${settings.repository}#root' --folder ${folder.path}`,
     );
   }
   return { json: { repository: settings.repository, dropped: { role, versions } }, text: '' };

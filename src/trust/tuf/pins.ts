@@ -1,6 +1,9 @@
 /** Roots that are trusted on this machine, one file for each repository. It moves on with every root that was verified from it. */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { AgentError } from '../../errors/agent-error.js';
 import { readTufRoot } from '../../formats/tuf/reader.js';
+import { errnoOf } from '../../platform/errno.js';
 import { writeFileAtomic } from '../../platform/store/atomic-file.js';
 import { readFileBounded } from '../../platform/store/bounded-read.js';
 import { ensurePrivateFolder } from '../../platform/store/private-folder.js';
@@ -25,6 +28,16 @@ export class TufPins {
     if (this.load(repository)?.equals(root) === true) return;
     ensurePrivateFolder(this.#folder, 'state');
     writeFileAtomic(this.#file(repository), root);
+  }
+
+  /** @throws AgentError `state.write` */
+  forget(repository: string): void {
+    const path = this.#file(repository);
+    try {
+      rmSync(path, { force: true });
+    } catch (cause) {
+      throw new AgentError('state.write', { message: `removing ${path}: ${errnoOf(cause)}`, cause });
+    }
   }
 
   #file(repository: string): string {
