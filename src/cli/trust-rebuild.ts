@@ -5,11 +5,14 @@ import type { Agrees } from '../trust/releases-rebuild.js';
 import type { OptionValues } from './option-values.js';
 import { readTypedLine } from './typed-line.js';
 
-/** Whether --confirm names the repository. @throws AgentError `usage.invalid` when it names another one */
-export function isRebuildConfirmed(options: OptionValues, repository: string): boolean {
-  const named = options.text('confirm');
-  if (named === undefined || named === repository) return named !== undefined;
-  throw otherName(repository);
+/** The repositories that --confirm names. @throws AgentError `usage.invalid` when it names another one than these */
+export function confirmedRebuilds(
+  options: OptionValues,
+  repositories: readonly string[],
+): ReadonlySet<string> {
+  const named = options.list('confirm');
+  if (named.every((one) => repositories.includes(one))) return new Set(named);
+  throw otherName(repositories.join(', '));
 }
 
 /**
@@ -17,11 +20,11 @@ export function isRebuildConfirmed(options: OptionValues, repository: string): b
  * @throws AgentError `notary.rebuild` with the consequence when nobody can be asked
  */
 export async function publishRebuilding(
-  options: OptionValues,
+  isConfirmed: boolean,
   repository: string,
   publish: (agrees: Agrees) => Promise<Published>,
 ): Promise<Published> {
-  if (isRebuildConfirmed(options, repository)) return publish(() => true);
+  if (isConfirmed) return publish(() => true);
   let consequence: string | undefined;
   try {
     return await publish((words) => {

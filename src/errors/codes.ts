@@ -221,6 +221,7 @@ export const ERROR_TABLE = {
   'notary.policy': row('the trust policy is not valid', 'correct it; its grammar is in docs/spec/trust-policy.md', 'after-user-action', 2, -32228),
   'notary.keys': row('a key that has to sign is not within reach', 'see who may sign with "touchstone trust signer list REPOSITORY"', 'after-user-action', 1, -32224),
   'notary.role': row('the repository has no such role', 'see its roles with "touchstone trust inspect REPOSITORY"', 'after-user-action', 1, -32225),
+  'notary.paths': row('the role may not hold this name', 'see which names it may hold with "touchstone trust inspect REPOSITORY"', 'after-user-action', 1, -32234),
   'notary.left-behind': row('some readers would go on taking the old image', 'let somebody do it who can sign for the role that is named', 'after-user-action', 1, -32226),
   'notary.exists': row('the repository has trust data already', 'see it with "touchstone trust inspect REPOSITORY"', 'after-user-action', 1, -32227),
   'notary.rebuild': row('targets/releases cannot be kept as it is', 'see what would become of it: touchstone trust heal REPOSITORY', 'after-user-action', 1, -32232),

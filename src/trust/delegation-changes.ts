@@ -1,24 +1,33 @@
 /** Roles below a role, as data: adding and taking away keys. Pure. */
 import type { DelegationRole, TargetsDocument } from '../formats/notary1/document.js';
 import { canonicalKeyId, tufKeyId, type NotaryKey } from '../formats/notary1/key.js';
+import { bareIdOf } from './collection.js';
 
-/** The role with these keys in addition; made, for all tags and with a threshold of one, where it is missing. */
+/**
+ * The role with these keys in addition; made, with a threshold of one, where it is missing.
+ * @param paths prefixes of the names it may hold, in addition to those it has; a new role without any may hold all
+ */
 export function withMembers(
   document: TargetsDocument,
   name: string,
   members: readonly NotaryKey[],
+  paths: readonly string[] = [],
 ): TargetsDocument {
   const { roles, keys } = document.delegations;
   const before: DelegationRole = roles.find((role) => role.name === name) ?? {
     name,
     keyids: [],
     threshold: 1,
-    paths: [''],
+    paths: paths.length === 0 ? [''] : [],
   };
   const known = new Set(before.keyids.map((id) => canonicalOf(keys.get(id), id)));
   const unique = new Map(members.map((key) => [canonicalKeyId(key), key]));
   const added = [...unique].flatMap(([id, key]) => (known.has(id) ? [] : [key]));
-  const changed = { ...before, keyids: [...before.keyids, ...added.map(tufKeyId)] };
+  const changed = {
+    ...before,
+    keyids: [...before.keyids, ...added.map(tufKeyId)],
+    paths: [...new Set([...before.paths, ...paths])],
+  };
   const all = new Map([...keys, ...added.map((key) => [tufKeyId(key), key] as const)]);
   return rebuilt(document, replaced(roles, changed), all);
 }
@@ -71,5 +80,5 @@ function rebuilt(
 }
 
 function canonicalOf(key: NotaryKey | undefined, id: string): string {
-  return key === undefined ? id : canonicalKeyId(key);
+  return (key === undefined ? undefined : bareIdOf(key)) ?? id;
 }

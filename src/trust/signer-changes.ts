@@ -9,7 +9,7 @@ import { memberIds, withMembers, withoutMembers, withoutRole } from './delegatio
 import { Draft } from './draft.js';
 import type { PlanInput } from './publisher.js';
 import { RELEASES } from '../formats/notary1/role-name.js';
-import { isWithinReach, signerRole } from './reach.js';
+import { isWithinReach, pathsOf, shownPaths, signerRole } from './reach.js';
 import { rebuildReleases, releasesFault, type Agrees } from './releases-rebuild.js';
 import type { RoleKey } from './role-signer.js';
 
@@ -20,17 +20,27 @@ export interface NewSigner {
   readonly keys: readonly NotaryKey[];
   /** Keys with which the person releases. Those that are not the owner's are listed in both roles, so that they leave with the person. */
   readonly releaseKeys: readonly NotaryKey[];
+  /** Prefixes of the names that the person may sign; all without any. Whoever is held to some of them releases nothing. */
+  readonly paths?: readonly string[] | undefined;
 }
 
 /**
  * Adds a signer, or keys to one.
  * @param owner the owner's leaf for `targets/releases`
- * @throws AgentError `notary.missing`, `usage.invalid`, `notary.rebuild` where `targets/releases` has to be made anew first
+ * @throws AgentError `notary.missing`, `usage.invalid`, `notary.rebuild` where `targets/releases` has to be made anew first, `notary.paths`
+ *   where somebody would get more than was said
  */
 export function planSignerAdd({ base, keys }: PlanInput, signer: NewSigner, owner: RoleKey): Draft {
   if (base === undefined) throw new AgentError('notary.missing');
   const draft = new Draft(base);
   const role = signerRole(signer.name);
+  const { paths = [] } = signer;
+  requireSamePaths(draft, role, paths);
+  if (paths.length > 0) {
+    draft.edit('targets', (document) => withMembers(document, role, signer.keys, paths));
+    noteHeldToPaths(draft, signer.name, role);
+    return draft;
+  }
   const foreign = signer.releaseKeys.filter((key) => canonicalKeyId(key) !== owner.canonicalId);
   draft.edit('targets', (document) => {
     const named = withMembers(document, role, [...signer.keys, ...foreign]);
@@ -73,6 +83,35 @@ export function planSignerRemove({ base, keys }: PlanInput, { name, owner, agree
   if (draft.hasRole(RELEASES)) gatherReleases(draft, [...keys, owner]);
   noteStillReleased(draft, name, [...approved.keys()]);
   return draft;
+}
+
+/** A role with paths is not widened by the way, nor one without them narrowed: what stands in it was signed as it is. */
+function requireSamePaths(draft: Draft, role: string, paths: readonly string[]): void {
+  if (!draft.hasRole(role)) return;
+  const before = pathsOf(draft, role);
+  const isWide = before.includes('');
+  if (isWide === (paths.length === 0)) return;
+  const repository = draft.base?.repository ?? 'REPOSITORY';
+  const name = role.replace('targets/', '');
+  throw new AgentError('notary.paths', {
+    message: isWide
+      ? `${role} is there already, and may hold every name`
+      : `${role} is there already, and may hold only names that begin with ${shownPaths(before)}`,
+    hint: isWide
+      ? `remove the signer first: touchstone trust signer remove ${name} ${repository}`
+      : 'name a --path; or remove the signer first, and add them for all names',
+    details: { role, paths: before },
+  });
+}
+
+function noteHeldToPaths(draft: Draft, name: string, role: string): void {
+  const paths = shownPaths(pathsOf(draft, role));
+  draft.note(
+    `${name} signs only names that begin with ${paths}, and releases nothing: pulls take what others release`,
+  );
+  draft.note(
+    `docker refuses other names of ${name} with "no valid signing keys for delegation roles", notary with "Could not add all targets"`,
+  );
 }
 
 /** Taking somebody in is not the moment to give up what stands there. */

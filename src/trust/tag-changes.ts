@@ -8,7 +8,7 @@ import { Draft } from './draft.js';
 import { customText } from './file-target.js';
 import type { PlanInput } from './publisher.js';
 import { RELEASES } from '../formats/notary1/role-name.js';
-import { isWithinReach, signerRole } from './reach.js';
+import { isWithinReach, mayHold, pathsOf, shownPaths, signerRole } from './reach.js';
 import { isSameImage } from './releases-rebuild.js';
 
 /** One tag and what it is to be. */
@@ -34,7 +34,7 @@ const PULLED = [RELEASES, 'targets'] as const;
 
 /**
  * Signs or revokes tags.
- * @throws AgentError `notary.missing`, `notary.role`, `notary.left-behind`, `notary.threshold`, `usage.invalid` when nobody was named in a repository of several signers
+ * @throws AgentError `notary.missing`, `notary.role`, `notary.paths`, `notary.left-behind`, `notary.threshold`, `usage.invalid` when nobody was named in a repository of several signers
  */
 export function planTags(input: PlanInput, changes: readonly TagChange[], options: TagOptions): Draft {
   const { base, keys } = input;
@@ -43,6 +43,7 @@ export function planTags(input: PlanInput, changes: readonly TagChange[], option
   for (const change of changes) {
     for (const role of rolesToSign(draft, change, options)) {
       requireUsable(draft, role);
+      if (change.target !== undefined) requireHoldable(draft, role, change.name);
       if (needsChange(draft, role, change)) draft.edit(role, (document) => withTag(document, change));
     }
     if (options.roles === undefined) movePulled(draft, change, keys, options);
@@ -91,6 +92,15 @@ function requireUsable(draft: Draft, role: string): void {
   });
 }
 
+/** Readers would pass over it without a word. */
+function requireHoldable(draft: Draft, role: string, name: string): void {
+  if (mayHold(draft, role, name)) return;
+  throw new AgentError('notary.paths', {
+    message: `signing ${name}: ${role} may hold only names that begin with ${shownPaths(pathsOf(draft, role))}`,
+    details: { role, tag: name },
+  });
+}
+
 function needsChange(draft: Draft, role: string, { name, target }: TagChange): boolean {
   const held = draft.targetsOf(role)?.targets.get(name);
   if (target === undefined) return held !== undefined;
@@ -121,7 +131,7 @@ function movePulled(draft: Draft, change: TagChange, keys: PlanInput['keys'], op
     const isReleasing = role === releasing && change.target !== undefined;
     if (held === undefined && !isReleasing) continue;
     if (change.target !== undefined && isHeld(held, change.target)) continue;
-    if (isWithinReach(draft, role, keys))
+    if (isWithinReach(draft, role, keys) && (held !== undefined || mayHold(draft, role, change.name)))
       draft.edit(role, (document) => withTag(document, followed(draft, role, change)));
     else if (held === undefined) noteUnreleased(draft, change, releasing);
     else if (options.leave.includes(role)) draft.note(`${role} keeps the old ${change.name}`);
@@ -131,7 +141,8 @@ function movePulled(draft: Draft, change: TagChange, keys: PlanInput['keys'], op
 
 function noteUnreleased(draft: Draft, { name, target }: TagChange, role: string): void {
   if (isSameImage(draft.targetsOf('targets')?.targets.get(name), target)) return;
-  draft.note(`${name} is approved, and not released: no key of ${role} is within reach`);
+  const why = mayHold(draft, role, name) ? `no key of ${role} is within reach` : `${role} may not hold it`;
+  draft.note(`${name} is approved, and not released: ${why}`);
 }
 
 /** Two places for one tag are one too many: the next signer might reach only one of them. */

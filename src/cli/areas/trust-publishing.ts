@@ -3,7 +3,14 @@ import type { ArgumentSpec, CommandSpec, OptionSpec } from '../command.js';
 import { TRUST_OPTION_SPECS } from './trust-options.js';
 
 const REPOSITORY: ArgumentSpec = { name: '<repository>', summary: 'for example registry.example/acme/app' };
-const SIGNER: ArgumentSpec = { name: '<name>', summary: 'the signer, for example alice' };
+const REPOSITORIES: ArgumentSpec = {
+  name: '<repository...>',
+  summary: 'one or more; one that fails keeps nobody from the others',
+};
+const SIGNER: ArgumentSpec = {
+  name: '<name>',
+  summary: 'the signer, for example alice; may stand behind the repositories',
+};
 const AS: OptionSpec = {
   flags: '--as <name>',
   summary: 'signer to sign as (default: TOUCHSTONE_TRUST_SIGNER); not needed where there is only one',
@@ -30,6 +37,7 @@ const CONFIRM: OptionSpec = {
   flags: '--confirm <repository>',
   summary:
     'the name once more: targets/releases is made anew where it is broken, and what nobody vouches for is lost',
+  kind: 'list',
 };
 const ROOT_KEY: OptionSpec = {
   flags: '--root-key <name>',
@@ -208,6 +216,32 @@ export const TRUST_PUBLISHING_COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('../commands/trust-key-rotate.js')).trustKeyRotate,
   },
   {
+    path: ['trust', 'key', 'purge'],
+    summary: 'take one key out of every role that signers have it in: for a key that was lost',
+    arguments: [
+      {
+        name: '<key-id>',
+        summary: 'its id, or the first 12 digits, as "touchstone trust signer list" shows it',
+      },
+      REPOSITORIES,
+    ],
+    options: [
+      AS,
+      {
+        flags: '--leave <role>',
+        summary:
+          'accept that this role, which nobody here signs for, goes on giving the key; may be repeated',
+        kind: 'list',
+      },
+      DAYS,
+      ...TRUST_OPTION_SPECS,
+    ],
+    examples: [
+      'touchstone trust key purge 4f1b0c3d9a7e registry.example/acme/app registry.example/acme/base',
+    ],
+    load: async () => (await import('../commands/trust-key-purge.js')).trustKeyPurge,
+  },
+  {
     path: ['trust', 'import'],
     summary: 'take over a repository of notary or docker: root to the token, every other key a leaf',
     arguments: [REPOSITORY],
@@ -229,7 +263,7 @@ export const TRUST_PUBLISHING_COMMANDS: readonly CommandSpec[] = [
   {
     path: ['trust', 'signer', 'add'],
     summary: 'take in a signer: a role of the own name, and the right to release',
-    arguments: [REPOSITORY, SIGNER],
+    arguments: [SIGNER, REPOSITORIES],
     options: [
       {
         flags: '--key <file>',
@@ -241,21 +275,27 @@ export const TRUST_PUBLISHING_COMMANDS: readonly CommandSpec[] = [
         summary: 'key that the signer releases with (default: that of --key); may be repeated',
         kind: 'list',
       },
+      {
+        flags: '--path <prefix>',
+        summary: 'may sign only names that begin so, and releases nothing; may be repeated',
+        kind: 'list',
+      },
       DAYS,
       ...TRUST_OPTION_SPECS,
     ],
     examples: [
-      'touchstone trust signer add registry.example/acme/app alice',
-      'touchstone trust signer add registry.example/acme/app bob --key bob.pub',
+      'touchstone trust signer add alice registry.example/acme/app registry.example/acme/base',
+      'touchstone trust signer add bob registry.example/acme/app --key bob.pub',
+      'touchstone trust signer add docs registry.example/acme/tools --path docs/',
     ],
     load: async () => (await import('../commands/trust-signer-add.js')).trustSignerAdd,
   },
   {
     path: ['trust', 'signer', 'remove'],
     summary: 'let a signer go: role, keys, and the signature left on releases',
-    arguments: [REPOSITORY, SIGNER],
+    arguments: [SIGNER, REPOSITORIES],
     options: [CONFIRM, DAYS, ...TRUST_OPTION_SPECS],
-    examples: ['touchstone trust signer remove registry.example/acme/app bob'],
+    examples: ['touchstone trust signer remove bob registry.example/acme/app'],
     load: async () => (await import('../commands/trust-signer-remove.js')).trustSignerRemove,
   },
   {

@@ -24,7 +24,9 @@ export const TRUST_READING_COMMANDS: readonly CommandSpec[] = [
   {
     path: ['trust', 'inspect'],
     summary: 'show tags, who approved which digest, and roles with their versions, dates and keys',
-    arguments: [{ name: '<repository>', summary: 'REPOSITORY, or REPOSITORY:TAG for one tag' }],
+    arguments: [
+      { name: '<repository...>', summary: 'REPOSITORY, or REPOSITORY:TAG for one tag; one or more' },
+    ],
     options: [
       { flags: '--docker', summary: 'print what "docker trust inspect" prints' },
       ...TRUST_OPTION_SPECS,

@@ -4,7 +4,7 @@ import { parseTrustReference } from '../../trust/repository-name.js';
 import { signerRole } from '../../trust/reach.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
-import { isRebuildConfirmed } from '../trust-rebuild.js';
+import { confirmedRebuilds } from '../trust-rebuild.js';
 import { publishedResult, signerName, withPublisher } from '../trust-publishing.js';
 
 const MAX_DAYS = 10_950;
@@ -15,7 +15,7 @@ export async function trustHeal(context: CliContext, { options, args }: Invocati
   const within = options.integer('within', { min: 0, max: MAX_DAYS }) ?? 0;
   const signer = signerName(context, options);
   const roles = signer === undefined ? [] : [signerRole(signer)];
-  const isConfirmed = isRebuildConfirmed(options, repository);
+  const isConfirmed = confirmedRebuilds(options, [repository]).has(repository);
   const needs = { roles, tolerateExpired: true };
   return withPublisher(context, options, repository, needs, async (session) => {
     const plan = healPlan(

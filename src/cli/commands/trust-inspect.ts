@@ -3,12 +3,14 @@ import { printable } from '../../encoding/utf8.js';
 import type { SignedTag } from '../../trust/approvals.js';
 import { signedTags, signerName } from '../../trust/approvals.js';
 import type { Collection } from '../../trust/collection.js';
-import { dockerView } from '../../trust/docker-view.js';
+import { dockerView, type DockerView } from '../../trust/docker-view.js';
 import { parseTrustReference } from '../../trust/repository-name.js';
 import { roleViews, type RoleView } from '../../trust/role-view.js';
 import { FIRST_USE } from '../../trust/root-chain.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
+import type { OptionValues } from '../option-values.js';
+import { eachRepository } from '../several-repositories.js';
 import { renderFields, renderTable } from '../table.js';
 import { openTrust, readCollection } from '../trust-session.js';
 
@@ -16,18 +18,26 @@ const DOCKER_INDENT = 4;
 const SHOWN_TAG = 128;
 const SHOWN_ID = 12;
 
-/** One repository, or one tag of it. */
+/** Repositories, or single tags of them. With --docker the document is a list, as docker prints it. */
 export async function trustInspect(
   context: CliContext,
   { options, args }: Invocation,
 ): Promise<CommandResult> {
-  const name = args[0] ?? '';
+  if (!options.flag('docker'))
+    return eachRepository(context, args, (name) => inspect(context, options, name));
+  const views: DockerView[] = [];
+  const inspected = await eachRepository(context, args, async (name) => {
+    const { repository, tag } = parseTrustReference(name);
+    const collection = await readCollection(context, await openTrust(context, options, repository));
+    views.push(dockerView(collection, name, tag));
+    return { json: {}, text: '' };
+  });
+  return { ...inspected, json: views, text: JSON.stringify(views, null, DOCKER_INDENT) };
+}
+
+async function inspect(context: CliContext, options: OptionValues, name: string): Promise<CommandResult> {
   const { repository, tag } = parseTrustReference(name);
   const collection = await readCollection(context, await openTrust(context, options, repository));
-  if (options.flag('docker')) {
-    const json = [dockerView(collection, name, tag)];
-    return { json, text: JSON.stringify(json, null, DOCKER_INDENT) };
-  }
   const tags = signedTags(collection).filter((one) => tag === undefined || one.tag === tag);
   const roles = roleViews(collection);
   const { anchor, warnings } = collection;

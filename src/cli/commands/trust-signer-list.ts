@@ -21,20 +21,21 @@ export async function trustSignerList(
   const releasing = new Set(memberIds(document, RELEASES));
   const signers = document.delegations.roles
     .filter(({ name }) => name !== RELEASES)
-    .map(({ name, threshold }) => {
+    .map(({ name, threshold, paths }) => {
       const keys = memberIds(document, name);
       const fault = collection.faults.get(name)?.problem ?? null;
       return {
         name: name.slice(DELEGATION_PREFIX.length),
         role: name,
         threshold,
+        paths,
         keys,
         releases: keys.some((id) => releasing.has(id)),
         fault,
       };
     });
-  const rows = signers.map(({ name, keys, releases, fault }) => [
-    name,
+  const rows = signers.map(({ name, keys, releases, fault, paths }) => [
+    paths.includes('') ? name : `${name} (${paths.map((path) => `${path}*`).join(' ')})`,
     releases ? 'yes' : 'no',
     fault === 'not-published' ? 'has signed nothing yet' : (fault ?? ''),
     keys.map((id) => id.slice(0, SHOWN_HEX)).join(' '),
