@@ -5,6 +5,8 @@ import type { ErrorCode } from '../errors/codes.js';
 export interface CertificateExtension {
   /** DER, tag and length included. */
   readonly oid: Buffer;
+  /** Whoever does not know it must not use the certificate. */
+  readonly isCritical: boolean;
   /** Inside of the OCTET STRING. */
   readonly value: Buffer;
 }
@@ -23,8 +25,8 @@ export function certificateExtensions(
   while (!list.isAtEnd) {
     const extension = list.inside(TAG.sequence);
     const oid = extension.element(TAG.oid);
-    if (extension.peek() === TAG.boolean) extension.content(TAG.boolean);
-    found.push({ oid, value: extension.content(TAG.octetString) });
+    const isCritical = extension.peek() === TAG.boolean && extension.content(TAG.boolean)[0] !== 0;
+    found.push({ oid, isCritical, value: extension.content(TAG.octetString) });
   }
   return found;
 }

@@ -50,6 +50,18 @@ function chainIn(folder: TempFolder, links: readonly Link[], root: SoftwareSigne
 const CA = 'basicConstraints=critical,CA:TRUE';
 const LEAF = 'basicConstraints=critical,CA:FALSE';
 
+function only(name: string): string {
+  return `nameConstraints=critical,permitted;${name}`;
+}
+
+function without(name: string): string {
+  return `nameConstraints=critical,excluded;${name}`;
+}
+
+function names(name: string): string {
+  return `subjectAltName=${name}`;
+}
+
 describe('a chain', () => {
   it.each<readonly [string, readonly (readonly string[])[], boolean]>([
     ['of two', [[CA], [LEAF]], true],
@@ -66,6 +78,93 @@ describe('a chain', () => {
     ['as long as the path allows', [[`${CA},pathlen:1`], [`${CA},pathlen:0`], [LEAF]], true],
     ['longer than the pinned authority allows', [[`${CA},pathlen:0`], [CA], [LEAF]], false],
     ['longer than one between allows', [[CA], [`${CA},pathlen:0`], [CA], [LEAF]], false],
+    ['for other hosts, of a root that names none', [[CA, only('DNS:example.com')], [LEAF]], true],
+    [
+      'for a host below',
+      [
+        [CA, only('DNS:example.com')],
+        [LEAF, names('DNS:a.EXAMPLE.com')],
+      ],
+      true,
+    ],
+    [
+      'for another host',
+      [
+        [CA, only('DNS:example.com')],
+        [LEAF, names('DNS:badexample.com')],
+      ],
+      false,
+    ],
+    [
+      'for hosts below only',
+      [
+        [CA, only('DNS:.example.com')],
+        [LEAF, names('DNS:example.com')],
+      ],
+      false,
+    ],
+    ['that excludes it', [[CA], [CA, without('DNS:example.com')], [LEAF, names('DNS:a.example.com')]], false],
+    [
+      'that excludes others',
+      [
+        [CA, without('DNS:b.example.com')],
+        [LEAF, names('DNS:example.com')],
+      ],
+      true,
+    ],
+    [
+      'for an address',
+      [
+        [CA, only('IP:10.0.0.0/255.0.0.0')],
+        [LEAF, names('IP:10.1.2.3')],
+      ],
+      true,
+    ],
+    [
+      'for other addresses',
+      [
+        [CA, only('IP:10.0.0.0/255.0.0.0')],
+        [LEAF, names('IP:11.1.2.3')],
+      ],
+      false,
+    ],
+    [
+      'for its mail',
+      [
+        [CA, only('email:example.com')],
+        [LEAF, names('email:me@example.com')],
+      ],
+      true,
+    ],
+    [
+      'for one mailbox',
+      [
+        [CA, only('email:me@example.com')],
+        [LEAF, names('email:you@example.com')],
+      ],
+      false,
+    ],
+    [
+      'for its URI',
+      [
+        [CA, only('URI:.example.com')],
+        [LEAF, names('URI:https://a.example.com:1/x')],
+      ],
+      true,
+    ],
+    [
+      'for another URI',
+      [
+        [CA, only('URI:.example.com')],
+        [LEAF, names('URI:https://10.1.2.3/x')],
+      ],
+      false,
+    ],
+    ['for what nobody checks', [[CA, only('RID:1.2.3')], [LEAF]], false],
+    ['for what nobody checks, and may', [[CA, 'nameConstraints=permitted;RID:1.2.3'], [LEAF]], true],
+    ['with a critical field that nobody knows', [[CA, '1.2.3.4=critical,ASN1:NULL'], [LEAF]], false],
+    ['of a root with such a field', [[CA], [LEAF, '1.2.3.4=critical,ASN1:NULL']], false],
+    ['of a root with a field that may be passed over', [[CA], [LEAF, '1.2.3.4=ASN1:NULL']], true],
   ])('%s', async (_name, extensions, isTaken) => {
     using folder = new TempFolder();
     const gun = `localhost:5000/authorities/${(count += 1)}`;

@@ -79,7 +79,7 @@ export class NotaryClient implements Disposable {
   }
 
   /** Copies the private keys of another client, as a second machine of the same publisher would have them. */
-  takeKeysOf(other: NotaryClient): void {
+  takeKeysOf(other: { readonly trustDir: string }): void {
     cpSync(path.join(other.trustDir, 'private'), path.join(this.trustDir, 'private'), { recursive: true });
   }
 
