@@ -1,4 +1,5 @@
 /** A document of a ceremony opened: what it says, and the exact bytes that are signed for it. */
+import type { RsaScheme } from '../crypto/algorithms.js';
 import { canonicalJson } from '../encoding/canonical-json.js';
 import { pae } from '../encoding/dsse-pae.js';
 import { AgentError, asAgentError } from '../errors/agent-error.js';
@@ -43,6 +44,8 @@ export interface SigningMessage {
   /** Kind by which the agent is asked. */
   readonly kind: string;
   readonly bytes: Buffer;
+  /** How an RSA key signs it, where its readers want something else than `RSA_SCHEME`. */
+  readonly rsaScheme?: RsaScheme | undefined;
 }
 
 /** Opens the `signed` object of a document. @throws AgentError `ceremony.document` naming what is wrong */
@@ -74,7 +77,11 @@ export function signingMessage(
     case 'notary1':
       return { kind: `notary.${content.document.type}`, bytes: payload };
     case 'certificate':
-      return { kind: `dsse:${KEY_CERTIFICATE_TYPE}`, bytes: pae(KEY_CERTIFICATE_TYPE, payload) };
+      return {
+        kind: `dsse:${KEY_CERTIFICATE_TYPE}`,
+        bytes: pae(KEY_CERTIFICATE_TYPE, payload),
+        rsaScheme: 'rsa-pkcs1-sha256',
+      };
   }
 }
 

@@ -54,8 +54,8 @@ export async function signMessage(
   { name, message }: { readonly name: string; readonly message: SigningMessage },
 ): Promise<{ readonly algorithm: KeyAlgorithm; readonly signature: string }> {
   const { algorithm } = rawFromSpki(Buffer.from(publicKey, 'base64'));
-  const { kind, bytes } = message;
-  const scheme = algorithm === 'rsa-3072' ? RSA_SCHEME : undefined;
+  const { kind, bytes, rsaScheme = RSA_SCHEME } = message;
+  const scheme = algorithm === 'rsa-3072' ? rsaScheme : undefined;
   const [signed] = await signStatements(client, [{ key: name, kind, payload: bytes, scheme }], SIGN_MS);
   return { algorithm, signature: signatureHex(algorithm, signed?.signature ?? Buffer.alloc(0)) };
 }

@@ -29,7 +29,7 @@ export function tokenRules(options: OptionValues): Partial<TokenRules> {
 }
 
 /** A version of firmware on a command line. @throws AgentError `usage.invalid` */
-export function requireFirmware(version: string): void {
+function requireFirmware(version: string): void {
   if (/^\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(version)) return;
   throw new AgentError('usage.invalid', { message: 'option --minimum-firmware: a version such as 5.7.0' });
 }

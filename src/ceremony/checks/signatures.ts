@@ -43,9 +43,9 @@ export function signatureProblem(file: SignatureFile, facts: CeremonyFacts): str
   if (held !== undefined && (held.serial !== file.token.serial || held.holder !== file.holder)) {
     return `the key is that of ${held.holder} on ${held.serial}, the file says ${file.holder} on ${file.token.serial}`;
   }
-  const message = signingMessage(proposed, circumstancesOf(facts)).bytes;
+  const { bytes, rsaScheme } = signingMessage(proposed, circumstancesOf(facts));
   const verifier = { publicKey: key.spki.toString('base64'), algorithm: file.algorithm };
-  return isSignedBy(verifier, message, file.signature) ? undefined : 'the signature does not verify';
+  return isSignedBy(verifier, bytes, file.signature, rsaScheme) ? undefined : 'the signature does not verify';
 }
 
 /** From the oldest root that was carried in to the new one, as clients do it. */
