@@ -14,13 +14,12 @@ const MAX_MAKERS = 16;
 /** Only what was asked for. @throws AgentError `usage.invalid`, `usage.file` */
 export function tokenRules(options: OptionValues): Partial<TokenRules> {
   const anchors = options.list('maker').flatMap(certificatesIn);
-  const minimumFirmware = options.text('minimum-firmware');
+  const minimumFirmware = firmwareOption(options);
   const touch = options.choice('touch', ['cached', 'always']);
   if (anchors.length > MAX_MAKERS)
     throw new AgentError('usage.invalid', {
       message: `option --maker: ${anchors.length} certificates, and a policy takes ${MAX_MAKERS}`,
     });
-  if (minimumFirmware !== undefined) requireFirmware(minimumFirmware);
   return {
     ...(anchors.length === 0 ? {} : { attestation: 'required', anchors }),
     ...(minimumFirmware === undefined ? {} : { minimumFirmware }),
@@ -28,10 +27,11 @@ export function tokenRules(options: OptionValues): Partial<TokenRules> {
   };
 }
 
-/** A version of firmware on a command line. @throws AgentError `usage.invalid` */
-function requireFirmware(version: string): void {
-  if (/^\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(version)) return;
-  throw new AgentError('usage.invalid', { message: 'option --minimum-firmware: a version such as 5.7.0' });
+/** The oldest firmware that is good, from --min-firmware. @throws AgentError `usage.invalid` */
+export function firmwareOption(options: OptionValues): string | undefined {
+  const version = options.text('min-firmware');
+  if (version === undefined || /^\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(version)) return version;
+  throw new AgentError('usage.invalid', { message: 'option --min-firmware: a version such as 5.7.0' });
 }
 
 /** In the form that every ceremony has them in. */

@@ -78,16 +78,7 @@ async function prepare(out: string, minimumFirmware = '5.7.0'): Promise<string> 
   const online = ['targets=targets.pem', 'snapshot=online.pem', 'timestamp=online.pem'];
   await done(
     ...['new', 'init', ...HOLDERS.flatMap((name) => ['--enrolment', `enrol-${name}.json`])],
-    ...[
-      '--maker',
-      'maker.pem',
-      '--minimum-firmware',
-      minimumFirmware,
-      '--touch',
-      'always',
-      '--threshold',
-      '2',
-    ],
+    ...['--maker', 'maker.pem', '--min-firmware', minimumFirmware, '--touch', 'always', '--threshold', '2'],
     ...[...online.flatMap((one) => ['--online', one]), '--expires', '2027-06-01', '--name', out],
     ...['--reason', 'first root', '--out', temp.join(out)],
   );
@@ -188,6 +179,18 @@ it(
   },
   PLAY_MS,
 );
+
+it('lists whose firmware is too old, with an exit status for cron', async () => {
+  const all = await ceremony('inventory', 'cards-1');
+  expect(all).toMatchObject({ status: 0 });
+  expect(all.stdout).toMatch(/alice +20000001 +YubiKey 5 +5\.7\.1 +once +always +yes +acme-cards-1/);
+  const good = await ceremony('inventory', 'cards-1', '--min-firmware', '5.7.1');
+  expect([good.status, good.stdout]).toEqual([0, expect.stringContaining('0 of 2 tokens')]);
+  const warned = await ceremony('inventory', 'cards-1', '--min-firmware', '5.7.4');
+  expect([warned.status, warned.stdout]).toEqual([1, expect.stringMatching(/2 of 2 tokens[^]*alice[^]*bob/)]);
+  const broken = await ceremony('inventory', 'cards-1', 'not-there', '--min-firmware', '5.7.4');
+  expect([broken.status, broken.stdout]).toEqual([6, expect.stringContaining('bob')]);
+});
 
 it('says how to make a key on a card that has none, and spends no PIN', async () => {
   const [alice] = cards;

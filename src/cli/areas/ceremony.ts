@@ -40,7 +40,7 @@ export const CEREMONY_COMMANDS: readonly CommandSpec[] = [
         summary: 'for a first policy: makers of tokens, PEM; each key has to be attested by one of them',
         kind: 'list',
       },
-      { flags: '--minimum-firmware <version>', summary: 'for a first policy: oldest firmware of a token' },
+      { flags: '--min-firmware <version>', summary: 'for a first policy: oldest firmware of a token' },
       { flags: '--touch <how>', summary: 'for a first policy: always or cached, of each key' },
       { flags: '--enrolment <file>', summary: 'enrol-NAME.json of a new key; may be repeated', kind: 'list' },
       { flags: '--replace <old=new>', summary: 'holder who leaves and holder who enters', kind: 'list' },
@@ -260,5 +260,21 @@ export const CEREMONY_COMMANDS: readonly CommandSpec[] = [
       'touchstone ceremony import notary-1 --server https://notary.example',
     ],
     load: async () => (await import('../commands/ceremony-import.js')).ceremonyImport,
+  },
+  {
+    path: ['ceremony', 'inventory'],
+    summary: 'list who holds which token, and whose firmware is too old',
+    arguments: [{ name: '<folder...>', summary: 'stored folders of ceremonies, of one root or of several' }],
+    options: [
+      {
+        flags: '--min-firmware <version>',
+        summary: 'list only tokens that are older; exit status 1 if there are any',
+      },
+    ],
+    examples: [
+      'touchstone ceremony inventory root-*',
+      'touchstone ceremony inventory root-7 root-8 --min-firmware 5.7.0',
+    ],
+    load: async () => (await import('../commands/ceremony-inventory.js')).ceremonyInventory,
   },
 ];

@@ -101,7 +101,7 @@ async function policyFrom(options: OptionValues): Promise<CeremonyPolicy> {
   if (Object.keys(rules).length === 0) return readPolicy(await readInput(file)).value;
   throw new AgentError('usage.invalid', {
     message:
-      'what is asked of tokens stands in the policy: --maker, --minimum-firmware and --touch are for a first one',
+      'what is asked of tokens stands in the policy: --maker, --min-firmware and --touch are for a first one',
   });
 }
 
