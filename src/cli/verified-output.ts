@@ -1,5 +1,5 @@
 /** Bytes that leave the program only after a check: to a file that appears whole, or to standard output once all of them have come. */
-import { createReadStream, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { closeSync, createReadStream, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -52,21 +52,29 @@ function requireStream({ flags, stdoutIsTerminal }: CliContext): void {
   }
 }
 
-/** What was checked is what goes out: it waits where only this process and its user can reach it. */
+/** What was checked is what goes out: it waits in a file without a name, which goes with this process however that ends. */
 async function throughHiding(check: Check): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'touchstone-'));
-  const path = join(folder, 'file');
+  let fd: number | undefined;
   try {
-    using file = new HeldFile(path);
+    fd = openNameless();
+    const hidden = fd;
     await check((bytes) => {
-      file.write(bytes);
+      for (let at = 0; at < bytes.length;) at += writeSync(hidden, bytes, at);
     });
-    file.keep(PRIVATE_MODE);
-    await pipeline(createReadStream(path), process.stdout, { end: false });
+    await pipeline(createReadStream('', { fd, start: 0, autoClose: false }), process.stdout, { end: false });
     await written(process.stdout);
   } catch (cause) {
     if (cause instanceof AgentError) throw cause;
     throw new AgentError('state.write', { message: `writing to standard output: ${errnoOf(cause)}`, cause });
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+function openNameless(): number {
+  const folder = mkdtempSync(join(tmpdir(), 'touchstone-'));
+  try {
+    return openSync(join(folder, 'file'), 'wx+', PRIVATE_MODE);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
