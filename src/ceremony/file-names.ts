@@ -10,7 +10,9 @@ export const MANIFEST_FILE = 'MANIFEST';
 export const PREVIOUS_FILE = 'previous-transcript.jsonl';
 /** In front of whatever a rehearsal makes. */
 const REHEARSAL = 'REHEARSAL-';
-const KEY_ID_DIGITS = 8;
+/** Of the id of a key: two that begin with eight alike are found in minutes, with sixteen nobody finds them. */
+const KEY_ID_DIGITS = 16;
+const SLUG_DIGITS = 8;
 const SLUG_CHARACTERS = 40;
 
 type Named = Pick<RequestDocument, 'id' | 'role'> & Partial<Pick<RequestDocument, 'format'>>;
@@ -35,7 +37,7 @@ export function policyOutput(rehearsal: boolean): string {
   return `out/${mark(rehearsal)}policy.json`;
 }
 
-/** `sig-root-v8-d76b03f1.json`; the name of the repository comes first where there is one. */
+/** `sig-root-v8-d76b03f1a5b6c7d8.json`; the name of the repository comes first where there is one. */
 export function signatureFile(
   {
     document,
@@ -65,7 +67,7 @@ function folderOf({ id, role }: Named): string {
 
 /** Readable, and different for different names. */
 function slug(id: string): string {
-  const hash = createHash('sha256').update(id).digest('hex').slice(0, KEY_ID_DIGITS);
+  const hash = createHash('sha256').update(id).digest('hex').slice(0, SLUG_DIGITS);
   const plain = id.replace(/#[a-z]+$/, '').replaceAll(/[^A-Za-z0-9.-]+/g, '_');
   return `${plain.replace(/^[^A-Za-z0-9]+/, '').slice(0, SLUG_CHARACTERS)}.${hash}`;
 }

@@ -13,6 +13,7 @@ import {
   POLICY_FILE,
   PREVIOUS_FILE,
   REQUEST_FILE,
+  signatureFile,
   transcriptFile,
 } from './file-names.js';
 import type { CeremonyFolder } from './folder.js';
@@ -75,7 +76,7 @@ class FolderLoader {
       policy,
       enrolments,
       documents,
-      signatures: this.#signatures(),
+      signatures: this.#signatures(request.value.rehearsal),
       previous,
       today,
       holders,
@@ -146,11 +147,15 @@ class FolderLoader {
     return files;
   }
 
-  #signatures(): readonly Loaded<SignatureFile>[] {
+  /** Each under its own name: another one would be in the way of the signature that the name is of. */
+  #signatures(rehearsal: boolean): readonly Loaded<SignatureFile>[] {
     const names = this.#folder.names().filter(isSignatureFile);
-    return names.flatMap(
-      (name) => this.#try('SIGNATURE-VALID', name, (bytes) => readSignatureFile(bytes, name)) ?? [],
-    );
+    return names.flatMap((name) => {
+      const read = this.#try('SIGNATURE-VALID', name, (bytes) => readSignatureFile(bytes, name));
+      if (read === undefined || signatureFile(read.value, rehearsal) === name) return read ?? [];
+      this.#results.push(fail('SIGNATURE-VALID', name, 'it has to be called as its key and document say'));
+      return [];
+    });
   }
 
   #readTranscript(rehearsal: boolean): void {

@@ -10,6 +10,7 @@ import {
   versionField,
   wordsField,
 } from './fields.js';
+import { baseFile } from './file-names.js';
 import { readForm, type Loaded } from './one-form.js';
 
 const file = z.strictObject({ version: versionField, sha256: sha256Field }).readonly();
@@ -35,9 +36,13 @@ const documentSchema = z
   .refine(isNamedAsItIs, { path: ['id'] })
   .readonly();
 
-/** Signatures name their document by its id. */
-function hasDistinctIds(documents: readonly { readonly id: string }[]): boolean {
-  return new Set(documents.map(({ id }) => id)).size === documents.length;
+/** Signatures name their document by its id, and its files by something shorter: neither may be that of another. */
+function hasDistinctIds(
+  documents: readonly { readonly id: string; readonly role: 'root' | 'targets'; readonly version: number }[],
+): boolean {
+  const ids = new Set(documents.map(({ id }) => id));
+  const files = new Set(documents.map((one) => baseFile(one, one.version)));
+  return ids.size === documents.length && files.size === documents.length;
 }
 
 const requestSchema = z

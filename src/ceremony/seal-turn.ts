@@ -1,9 +1,8 @@
 /** Holders who were present sign, at the end, what was written down. */
-import { AgentError } from '../errors/agent-error.js';
 import { adoptHeldKey, repositoryOfPolicy, type HolderToken } from './holder.js';
 import type { HeldKey } from './holder-book.js';
 import { SEAL_TYPE, sealMessage } from './seal.js';
-import { sealFactsOf, takeSeal } from './sealing.js';
+import { requireClosed, takeSeal } from './sealing.js';
 import type { CeremonySession } from './session.js';
 import { atToken, signMessage, type SigningParts } from './token-work.js';
 import { rootAfter } from './vouching.js';
@@ -15,12 +14,7 @@ import { rootAfter } from './vouching.js';
 export async function sealTurn(parts: SigningParts, found: HolderToken): Promise<boolean> {
   const { session, client } = parts;
   const { held, token } = found;
-  const what = sealFactsOf(session.transcript.lines, session.facts);
-  if (what === undefined)
-    throw new AgentError('ceremony.order', {
-      message: 'sealing: the ceremony is not closed',
-      hint: `run "touchstone ceremony close ${session.folder.path}" first`,
-    });
+  const what = requireClosed(session);
   const repository = repositoryOfPolicy(session.facts.policy.value.name);
   const name = await adoptHeldKey(client, held, { token, repository, role: 'root' });
   const message = { kind: `dsse:${SEAL_TYPE}`, bytes: sealMessage(what) };

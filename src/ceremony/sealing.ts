@@ -30,18 +30,30 @@ export function isSeal(
   return isSignedBy({ publicKey: held.publicKey, algorithm }, sealMessage(facts), seal.signature);
 }
 
+/** What there is to seal. @throws AgentError `ceremony.order` before it was closed */
+export function requireClosed({
+  transcript,
+  facts,
+  folder,
+}: Pick<CeremonySession, 'transcript' | 'facts' | 'folder'>): SealFacts {
+  const what = sealFactsOf(transcript.lines, facts);
+  if (what !== undefined) return what;
+  throw new AgentError('ceremony.order', {
+    message: 'sealing: the ceremony is not closed',
+    hint: `run "touchstone ceremony close ${folder.path}" first`,
+  });
+}
+
 /**
  * Writes a seal into the transcript; the same one twice is written once.
  * @param signature hex, DER for ECDSA, over `sealMessage` of `sealFactsOf`
  * @throws AgentError `ceremony.order` before it was closed, `ceremony.signature` when it does not verify
  */
 export function takeSeal(
-  { transcript, facts }: CeremonySession,
+  { transcript, facts, folder }: Pick<CeremonySession, 'transcript' | 'facts' | 'folder'>,
   seal: { readonly holder: string; readonly keyId: string; readonly signature: string },
 ): boolean {
-  const what = sealFactsOf(transcript.lines, facts);
-  if (what === undefined)
-    throw new AgentError('ceremony.order', { message: 'sealing: the ceremony is not closed' });
+  const what = requireClosed({ transcript, facts, folder });
   if (!isSeal(what, seal, facts)) {
     throw new AgentError('ceremony.signature', {
       message: `sealing: the seal of ${seal.holder} does not verify`,

@@ -11,6 +11,7 @@ import { signatureFile, transcriptFile } from './file-names.js';
 import { CeremonyFolder } from './folder.js';
 import { loadFolder } from './loading.js';
 import { sha256Hex, writeForm } from './one-form.js';
+import type { OwnLines } from './own-lines.js';
 import { readSignatureFile, type SignatureFile } from './signature-file.js';
 import { TOOL_ACTOR, Transcript } from './transcript.js';
 import type { TranscriptLine } from './transcript-line.js';
@@ -68,13 +69,21 @@ export class CeremonySession implements Disposable {
     return lastOpened(this.transcript, this.#facts);
   }
 
-  /** Whether a person has confirmed this request after it was last opened. */
-  get isConfirmed(): boolean {
-    const { lines } = this.transcript;
-    const from = lines.findLastIndex(({ event }) => event.event === 'opened');
+  /** Whether it was this machine that last opened this request, and wrote down what was waived. */
+  isOpenedIn(room: Pick<OwnLines, 'has'>): boolean {
+    const lines = this.#sinceOpened();
+    const first = lines[0]?.event;
+    const isOfThis = first?.event === 'opened' && first.request === this.#facts.request.sha256;
+    return isOfThis && isOwn(lines, room, () => true);
+  }
+
+  /** Whether a person has confirmed this request on this machine after it was last opened, and nothing was waived since. */
+  isConfirmedIn(room: Pick<OwnLines, 'has'>): boolean {
     const { sha256 } = this.#facts.request;
-    return (
-      from >= 0 && lines.slice(from).some(({ event }) => event.event === 'confirmed' && event.what === sha256)
+    return isOwn(
+      this.#sinceOpened(),
+      room,
+      ({ event }) => event.event === 'confirmed' && event.what === sha256,
     );
   }
 
@@ -83,14 +92,22 @@ export class CeremonySession implements Disposable {
     return judgeWith([...this.#results, ...ENTRY_CHECKS.flatMap((check) => check(this.#facts))], waivers);
   }
 
-  /** @throws AgentError `ceremony.check` naming the first failed check, `ceremony.order` before `open` and `review` */
-  requireReady(): void {
-    if (this.opened === undefined)
+  /** @throws AgentError `ceremony.order` unless it was opened on this machine */
+  requireOpened(room: Pick<OwnLines, 'has'>): void {
+    if (!this.isOpenedIn(room))
       throw outOfOrder('it was not opened here', `touchstone ceremony open ${this.folder.path}`);
+  }
+
+  /**
+   * What has to be before a token is touched, all of it on this machine.
+   * @throws AgentError `ceremony.check` naming the first failed check, `ceremony.order` before `open` and `review`
+   */
+  requireReady(room: Pick<OwnLines, 'has'>): void {
+    this.requireOpened(room);
     requireGood(this.judge());
-    if (!this.isConfirmed)
+    if (!this.isConfirmedIn(room))
       throw outOfOrder(
-        'nobody has confirmed what is signed',
+        'nobody has confirmed here what is signed',
         `touchstone ceremony review ${this.folder.path}`,
       );
   }
@@ -114,7 +131,7 @@ export class CeremonySession implements Disposable {
       throw new AgentError('ceremony.signature', { message: `taking ${name}: ${problem}` });
     const bytes = writeForm(file);
     const there = this.folder.read(name);
-    if (there !== undefined && Buffer.compare(keyOf(readSignatureFile(there, name).value), keyOf(file)) <= 0)
+    if (there !== undefined && !this.#replaces(name, readSignatureFile(there, name).value, file))
       return false;
     this.folder.write(name, bytes);
     this.#writeDown(file, how, name, bytes);
@@ -132,6 +149,25 @@ export class CeremonySession implements Disposable {
   [Symbol.dispose](): void {
     this.transcript[Symbol.dispose]();
     this.#lock[Symbol.dispose]();
+  }
+
+  #sinceOpened(): readonly TranscriptLine[] {
+    const { lines } = this.transcript;
+    return lines.slice(
+      Math.max(
+        0,
+        lines.findLastIndex(({ event }) => event.event === 'opened'),
+      ),
+    );
+  }
+
+  /** Never a signature of another key or document, whatever it is called. */
+  #replaces(name: string, there: SignatureFile, file: SignatureFile): boolean {
+    if (there.keyId !== file.keyId || there.document !== file.document)
+      throw new AgentError('ceremony.signature', {
+        message: `taking ${name}: another signature has that name`,
+      });
+    return Buffer.compare(keyOf(there), keyOf(file)) > 0;
   }
 
   #writeDownFound(): void {
@@ -217,11 +253,22 @@ function lastOpened(transcript: Transcript, { request }: CeremonyFacts): EventOf
   return found.findLast((event) => event.request === request.sha256);
 }
 
+/** Whether one of these lines is of this machine and of that kind, and nobody has waived anything after it. */
+function isOwn(
+  lines: readonly TranscriptLine[],
+  room: Pick<OwnLines, 'has'>,
+  isWanted: (line: TranscriptLine) => boolean,
+): boolean {
+  const own = lines.findLastIndex((line) => isWanted(line) && room.has(line.hash));
+  const isWaiver = ({ event }: TranscriptLine): boolean => event.event === 'check' && event.by !== '';
+  return own >= 0 && !lines.slice(own + 1).some(isWaiver);
+}
+
 /** Signature first, then everything else. */
 function keyOf(file: SignatureFile): Buffer {
   return Buffer.concat([Buffer.from(file.signature, 'hex'), writeForm(file)]);
 }
 
 function outOfOrder(problem: string, next: string): AgentError {
-  return new AgentError('ceremony.order', { message: `signing: ${problem}`, hint: `run "${next}" first` });
+  return new AgentError('ceremony.order', { message: `going on: ${problem}`, hint: `run "${next}" first` });
 }

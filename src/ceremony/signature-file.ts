@@ -1,4 +1,4 @@
-/** `sig-ROLE-vN-KEYID8.json`: one signature of one key over one document. Files are made apart, merged in any order, and added twice without harm. */
+/** `sig-ROLE-vN-KEYID16.json`: one signature of one key over one document. Files are made apart, merged in any order, and added twice without harm. */
 import { z } from 'zod';
 import { AgentError } from '../errors/agent-error.js';
 import {

@@ -7,10 +7,12 @@ import { closeNetwork } from '../ceremony/network-guard.js';
 import type { EventOf } from '../ceremony/event.js';
 import { CeremonySession } from '../ceremony/session.js';
 import { transcriptFile } from '../ceremony/file-names.js';
+import { OwnLines } from '../ceremony/own-lines.js';
 import { transcriptPage, transcriptText } from '../ceremony/transcript-text.js';
 import { AgentError } from '../errors/agent-error.js';
 import type { CliContext } from './context.js';
 import type { OptionValues } from './option-values.js';
+import { placesOf } from './places.js';
 import { packageVersion } from './version.js';
 
 const PARTS = ['holder', 'leader', 'witness', 'scribe'] as const;
@@ -23,6 +25,11 @@ const NAME = /^[a-z][a-z0-9-]{0,31}$/;
 export function openCeremony(folder: string | undefined, today?: string): CeremonySession {
   closeNetwork();
   return CeremonySession.open(resolve(folder ?? '.'), today);
+}
+
+/** What this machine has opened and confirmed itself. */
+export async function ownLinesOf(context: CliContext): Promise<OwnLines> {
+  return new OwnLines((await placesOf(context)).stateDir);
 }
 
 /** Who takes part, from --holder, --leader, --witness and --scribe. @throws AgentError usage.invalid */

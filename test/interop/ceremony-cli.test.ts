@@ -8,6 +8,7 @@ import { signatureFile } from '../../src/ceremony/file-names.js';
 import { loadFolder } from '../../src/ceremony/loading.js';
 import { writeForm } from '../../src/ceremony/one-form.js';
 import { publicKeyPem } from '../../src/crypto/public-key.js';
+import { openedSession } from '../support/paper-ceremony.js';
 import { PROJECT_ROOT } from '../support/project-root.js';
 import { onlineKey, SoftwareHolder } from '../support/software-holder.js';
 import { TempFolder } from '../support/temp-folder.js';
@@ -137,6 +138,23 @@ it('goes from the request to the published root', { timeout: 120_000 }, async ()
   writeFileSync(temp.join('metadata', '1.root.json'), '{}');
   expect((await touchstone('ceremony', 'import', 'room', '--to', 'metadata')).status).toBe(1);
 });
+
+it(
+  'touches no token because the folder came with a transcript in which somebody opened and confirmed it',
+  {
+    timeout: 120_000,
+  },
+  async () => {
+    await prepare('room');
+    openedSession(temp.join('room'), TOMORROW)[Symbol.dispose]();
+    for (const step of ['sign', 'review']) {
+      const { status, errors } = await touchstone('ceremony', step, 'room');
+      expect([status, errors.includes('it was not opened here')]).toEqual([2, true]);
+    }
+    await json('ceremony', 'open', 'room', '--today', TOMORROW);
+    expect((await touchstone('ceremony', 'sign', 'room')).errors).toContain('nobody has confirmed');
+  },
+);
 
 /** The first root, signed apart and closed; nobody has sealed it. */
 async function closed(folder: string): Promise<void> {

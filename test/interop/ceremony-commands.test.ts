@@ -10,7 +10,10 @@ import { onlineKey } from '../support/software-holder.js';
 import { SoftHsmStore } from '../support/softhsm-store.js';
 import { TempFolder } from '../support/temp-folder.js';
 
+/** A rehearsal starts an agent and plays every step. */
+const PATIENCE_MS = 240_000;
 const HOLDERS = ['alice', 'bob', 'carol'] as const;
+const LONG = { timeout: 300_000 };
 const stores = new Map<string, SoftHsmStore>(HOLDERS.map((name) => [name, new SoftHsmStore(name)]));
 let temp: TempFolder;
 let room: CeremonyRoom;
@@ -28,7 +31,7 @@ afterAll(async () => {
 });
 
 function ceremony(...argv: readonly string[]): Promise<CommandResult> {
-  return room.agent.touchstone(['ceremony', ...argv], { cwd: temp.path });
+  return room.agent.touchstone(['ceremony', ...argv], { cwd: temp.path, timeoutMs: PATIENCE_MS });
 }
 
 /** @returns what --json prints of a command that has to succeed */
@@ -65,7 +68,7 @@ it('prepares the first root', async () => {
   );
 });
 
-it('rehearses it on tokens that are thrown away, and nothing of that verifies', async () => {
+it('rehearses it on tokens that are thrown away, and nothing of that verifies', LONG, async () => {
   const out = temp.join('rehearsal-1');
   const played = await done('rehearse', folder, '--out', out);
   expect(played).toMatchObject({ tokens: [...HOLDERS] });
@@ -130,7 +133,7 @@ it('closes, is sealed, and what comes out verifies', async () => {
   expect(events.filter(({ event }) => event === 'sealed')).toHaveLength(2);
 });
 
-it('rehearses the next one, which begins with this root', async () => {
+it('rehearses the next one, which begins with this root', LONG, async () => {
   const next = temp.join('root-2');
   const from = ['--base', `${folder}/out/1.root.json`, '--policy', `${folder}/out/policy.json`];
   await done(

@@ -81,6 +81,7 @@ async function play(folder: PaperFolder, ...holders: readonly string[]): Promise
   waive(session, 'BASE-LATEST', 'alice');
   await room.sign(session, ...holders);
   closeCeremony(session, false);
+  await room.seal(session);
 }
 
 describe('enrolment', () => {

@@ -38,7 +38,7 @@ beforeAll(() => {
     [dave],
   );
   signedAndClosed(second, [alice, bob, dave]);
-  signature = `sig-root-v2-${alice.keyId.slice(0, 8)}.json`;
+  signature = `sig-root-v2-${alice.keyId.slice(0, 16)}.json`;
 });
 afterAll(() => {
   temp[Symbol.dispose]();

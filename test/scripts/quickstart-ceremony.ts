@@ -17,6 +17,8 @@ import { FileServer, TufClient } from '../support/tuf-client.js';
 
 const HOLDERS = ['alice', 'bob', 'carol'] as const;
 const REPOSITORY = 'acme.example/updates';
+/** A rehearsal plays a whole ceremony. */
+const PATIENCE_MS = 240_000;
 const DAY_MS = 86_400_000;
 const TODAY = day(0);
 
@@ -70,7 +72,7 @@ class Stage {
   }
 
   run(...argv: readonly string[]): ReturnType<DemoAgent['touchstone']> {
-    return this.agent.touchstone(argv, { cwd: this.folder });
+    return this.agent.touchstone(argv, { cwd: this.folder, timeoutMs: PATIENCE_MS });
   }
 
   async must(...argv: readonly string[]): Promise<string> {

@@ -4,6 +4,7 @@ import type { ReadPin } from '../../src/client/unlock.js';
 import type { Enrolment } from '../../src/ceremony/enrolment.js';
 import { enrol, type EnrolmentOrder } from '../../src/ceremony/enrolling.js';
 import { findHolderToken, repositoryOfPolicy } from '../../src/ceremony/holder.js';
+import { sealers, sealTurn } from '../../src/ceremony/seal-turn.js';
 import type { CeremonySession } from '../../src/ceremony/session.js';
 import { remainingTurns, signTurn } from '../../src/ceremony/signing.js';
 import { connectTo } from './agent-client.js';
@@ -95,6 +96,16 @@ export class CeremonyRoom implements AsyncDisposable {
       files.push(...(await signTurn({ session, client, readPin: this.readPin }, turn, found)));
     }
     return files;
+  }
+
+  /** Everybody who signed here seals what was closed. */
+  async seal(session: CeremonySession): Promise<void> {
+    using client = await this.connect();
+    for (const held of sealers(session)) {
+      const found = await findHolderToken(client, held);
+      if (found === undefined) throw new Error(`the token of ${held.holder} is not there`);
+      await sealTurn({ session, client, readPin: this.readPin }, found);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

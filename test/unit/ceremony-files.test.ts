@@ -65,7 +65,7 @@ describe('hashes as people compare them', () => {
 describe('the one form', () => {
   it('takes a signature file as it was written', () => {
     const file = someSignature();
-    expect(readSignatureFile(writeForm(file), 'sig-root-v8-d76b03f1.json').value).toEqual(file);
+    expect(readSignatureFile(writeForm(file), 'sig-root-v8-d76b03f1d76b03f1.json').value).toEqual(file);
   });
 
   it.each([
@@ -92,8 +92,8 @@ describe('the one form', () => {
 describe('names', () => {
   it('say role, version and key', () => {
     const file = someSignature();
-    expect(signatureFile(file, false)).toBe('sig-root-v8-d76b03f1.json');
-    expect(signatureFile(file, true)).toBe('REHEARSAL-sig-root-v8-d76b03f1.json');
+    expect(signatureFile(file, false)).toBe('sig-root-v8-d76b03f1d76b03f1.json');
+    expect(signatureFile(file, true)).toBe('REHEARSAL-sig-root-v8-d76b03f1d76b03f1.json');
     expect(outputFile({ id: 'root', role: 'root' }, 8, true)).toBe('out/REHEARSAL-8.root.json');
   });
 

@@ -3,8 +3,10 @@ import { cpSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { closeCeremony } from '../../src/ceremony/closing.js';
 import { signatureFile } from '../../src/ceremony/file-names.js';
+import { OwnLines } from '../../src/ceremony/own-lines.js';
 import { writeForm } from '../../src/ceremony/one-form.js';
 import { CeremonySession } from '../../src/ceremony/session.js';
+import { asAgentError } from '../../src/errors/agent-error.js';
 import { readTufRoot } from '../../src/formats/tuf/reader.js';
 import { walkRoots } from '../../src/formats/tuf/root-chain.js';
 import { codeOf, thrownBy } from '../support/error-code.js';
@@ -15,6 +17,7 @@ import {
   prepared,
   signedAndClosed,
   TODAY,
+  waive,
 } from '../support/paper-ceremony.js';
 import { SoftwareHolder } from '../support/software-holder.js';
 import { TempFolder } from '../support/temp-folder.js';
@@ -76,6 +79,21 @@ it('goes from the first root to the third with other holders and a higher thresh
   if (first === undefined) throw new Error('no root');
   expect(walkRoots(first, next).signed.roles.root.threshold).toBe(3);
 });
+
+/** What this machine remembers. */
+function room(): OwnLines {
+  return new OwnLines(temp.join('state'));
+}
+
+/** Why no token is asked yet; empty when it is. */
+function refusal(session: CeremonySession): string {
+  try {
+    session.requireReady(room());
+    return '';
+  } catch (thrown) {
+    return asAgentError(thrown).message;
+  }
+}
 
 describe('signatures', () => {
   function begun(name: string): CeremonySession {
@@ -165,11 +183,48 @@ describe('signatures', () => {
       carol,
     ]);
     using session = CeremonySession.open(path, TODAY);
-    expect(
-      codeOf(() => {
-        session.requireReady();
-      }),
-    ).toBe('ceremony.order');
+    expect(refusal(session)).toContain('it was not opened here');
+  });
+
+  it('are not asked for because a transcript that was carried in says opened and confirmed', () => {
+    using session = begun('one');
+    expect(refusal(session)).toContain('it was not opened here');
+    const [opened, confirmed] = session.transcript.lines;
+    if (opened === undefined || confirmed === undefined) throw new Error('no lines');
+    room().note(opened.hash);
+    expect(refusal(session)).toContain('nobody has confirmed');
+    room().note(confirmed.hash);
+    expect(refusal(session)).toBe('');
+  });
+
+  it('are not asked for after somebody has added a waiver, or opened it elsewhere', () => {
+    using session = begun('one');
+    const { lines, head } = session.transcript;
+    room().note(head);
+    expect(refusal(session)).toBe('');
+    waive(session, 'BASE-LATEST', 'mallory');
+    expect(refusal(session)).toContain('it was not opened here');
+    const [opened] = lines;
+    if (opened === undefined) throw new Error('no lines');
+    session.transcript.add('mallory', opened.event);
+    expect(refusal(session)).toContain('it was not opened here');
+  });
+
+  it('of one key or document are never put in the place of another', () => {
+    using session = begun('one');
+    const [a, b] = [alice, bob].map((holder) => holder.signatures(session.facts)[0]);
+    if (a === undefined || b === undefined) throw new Error('no signature');
+    const name = signatureFile(b, false);
+    session.folder.write(name, writeForm(a));
+    expect(codeOf(() => session.take(b, 'added'))).toBe('ceremony.signature');
+    expect(session.folder.require(name)).toEqual(writeForm(a));
+    session[Symbol.dispose]();
+    const error = thrownBy(() => CeremonySession.open(session.folder.path, TODAY));
+    expect(error.message).toContain(`SIGNATURE-VALID of ${name}`);
+    const [one, two] = ['a', 'b'].map((end) =>
+      signatureFile({ ...a, keyId: `d76b03f1${end.repeat(56)}` }, false),
+    );
+    expect(one).not.toBe(two);
   });
 });
 

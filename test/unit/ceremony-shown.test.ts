@@ -1,6 +1,7 @@
 /** What the room is shown is all that it signs, whatever a prepared folder holds. */
 import { describe, expect, it } from 'vitest';
 import type { Change } from '../../src/ceremony/diff.js';
+import { baseFile } from '../../src/ceremony/file-names.js';
 import { HolderBook } from '../../src/ceremony/holder-book.js';
 import { writeForm } from '../../src/ceremony/one-form.js';
 import { readRequest } from '../../src/ceremony/request.js';
@@ -87,6 +88,22 @@ describe('the id of a document', () => {
     ['of a certificate that targets would sign', 'registry.example/app#cosign@1', 'certificate', 'targets'],
   ])('is refused %s', (_what, id, format, role) => {
     expect(codeOf(read({ ...root, id, format, role }))).toBe('ceremony.file');
+  });
+
+  it('shares its files with no other, however somebody has chosen it', () => {
+    const seen = new Map<string, string>();
+    const ids = Array.from({ length: 300_000 }, (_, at) => `registry.example/${'a'.repeat(40)}${at}#root`);
+    const twin = ids.find((id) => {
+      const name = baseFile({ id, role: 'root' }, 1);
+      if (seen.has(name)) return true;
+      seen.set(name, id);
+      return false;
+    });
+    const other = seen.get(baseFile({ id: twin ?? '', role: 'root' }, 1));
+    const documents = [twin, other].map((id) => ({ ...root, id, format: 'notary1' }));
+    expect(documents.map(({ id }) => id)).not.toContain(undefined);
+    expect(codeOf(read(...documents))).toBe('ceremony.file');
+    expect(read(...documents.slice(1))).not.toThrow();
   });
 
   it('stands in a request once', () => {

@@ -12,7 +12,7 @@ import { judgeWith, type CeremonySession, type JudgedCheck } from '../../ceremon
 import { TOOL_ACTOR } from '../../ceremony/transcript.js';
 import { pgpWords } from '../../ceremony/words.js';
 import { AgentError } from '../../errors/agent-error.js';
-import { openCeremony, participantsFrom, toolFacts } from '../ceremony-session.js';
+import { openCeremony, ownLinesOf, participantsFrom, toolFacts } from '../ceremony-session.js';
 import { checksText, hashText } from '../ceremony-text.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
@@ -52,6 +52,7 @@ export async function ceremonyOpen(
   });
   const checks = session.judge(waivers);
   writeDown(session, checks);
+  (await ownLinesOf(context)).note(session.transcript.head);
   return report(checks, manifest, request.sha256);
 }
 

@@ -2,7 +2,7 @@
 import type { CeremonySession } from '../../ceremony/session.js';
 import { requireGood } from '../../ceremony/session.js';
 import { AgentError } from '../../errors/agent-error.js';
-import { actorOf, openCeremony } from '../ceremony-session.js';
+import { actorOf, openCeremony, ownLinesOf } from '../ceremony-session.js';
 import { confirmationOf, diffText, documentSentences, hashText } from '../ceremony-text.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
@@ -15,24 +15,24 @@ export async function ceremonyReview(
   { args, options }: Invocation,
 ): Promise<CommandResult> {
   using session = openCeremony(args[0]);
+  const room = await ownLinesOf(context);
+  session.requireOpened(room);
   requireGood(session.judge());
-  if (session.opened === undefined) {
-    throw new AgentError('ceremony.order', {
-      message: 'reviewing: the folder was not opened',
-      hint: 'run "touchstone ceremony open" first',
-    });
-  }
   if (options.flag('raw')) return raw(session);
   const { facts } = session;
   const shown = [diffText(facts), hashText('request', facts.request.sha256)].join('\n\n');
-  const isAsked = !options.flag('show') && !session.isConfirmed;
-  if (isAsked) await confirm(context, session, options, shown);
+  const isAsked = !options.flag('show') && !session.isConfirmedIn(room);
+  if (isAsked) {
+    await confirm(context, session, options, shown);
+    room.note(session.transcript.head);
+  }
+  const isConfirmed = session.isConfirmedIn(room);
   const documents = facts.documents.map((one) => ({
     id: one.order.id,
     sentences: documentSentences(one, facts.holders),
   }));
-  const json = { request: facts.request.sha256, documents, confirmed: session.isConfirmed };
-  const said = session.isConfirmed
+  const json = { request: facts.request.sha256, documents, confirmed: isConfirmed };
+  const said = isConfirmed
     ? 'It is confirmed; "touchstone ceremony sign" is next.'
     : 'It is not confirmed yet.';
   return { json, text: isAsked ? said : `${shown}\n\n${said}` };

@@ -1,9 +1,12 @@
 /** `touchstone ceremony seal`: holders who signed here put their name under the transcript. */
 import { closeNetwork } from '../../ceremony/network-guard.js';
 import { sealers, sealTurn } from '../../ceremony/seal-turn.js';
+import { requireClosed } from '../../ceremony/sealing.js';
+import { requireGood } from '../../ceremony/session.js';
+import { verifyCeremony } from '../../ceremony/verifying.js';
 import { sealCount } from '../../ceremony/vouching.js';
 import { withAgent } from '../agent-session.js';
-import { openCeremony, renderTranscript } from '../ceremony-session.js';
+import { openCeremony, ownLinesOf, renderTranscript } from '../ceremony-session.js';
 import { hashText, sealText } from '../ceremony-text.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
@@ -12,12 +15,15 @@ import { pinSource } from '../pin.js';
 import { placesOf } from '../places.js';
 import { enterPin } from './unlock.js';
 
-/** Seals with the tokens of all who signed here, or of those who are named. @throws AgentError `ceremony.order`, `token.…` */
+/** Seals with the tokens of all who signed here, or of those who are named, once everything was replayed: a seal says to the next ceremony that it holds. @throws AgentError `ceremony.order`, `token.…` */
 export async function ceremonySeal(
   context: CliContext,
   { args, options }: Invocation,
 ): Promise<CommandResult> {
   using session = openCeremony(args[0]);
+  requireClosed(session);
+  session.requireReady(await ownLinesOf(context));
+  requireGood(verifyCeremony(session.folder).checks);
   const { socket } = await placesOf(context);
   closeNetwork(socket);
   const source = pinSource(context, options);

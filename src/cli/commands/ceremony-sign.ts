@@ -3,7 +3,7 @@ import type { HolderToken } from '../../ceremony/holder.js';
 import { closeNetwork } from '../../ceremony/network-guard.js';
 import { remainingTurns, signTurn, type TokenTurn } from '../../ceremony/signing.js';
 import { withAgent } from '../agent-session.js';
-import { openCeremony } from '../ceremony-session.js';
+import { openCeremony, ownLinesOf } from '../ceremony-session.js';
 import { boardText } from '../ceremony-text.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
@@ -19,7 +19,7 @@ export async function ceremonySign(
   { args, options }: Invocation,
 ): Promise<CommandResult> {
   using session = openCeremony(args[0]);
-  session.requireReady();
+  session.requireReady(await ownLinesOf(context));
   const { socket } = await placesOf(context);
   closeNetwork(socket);
   const source = pinSource(context, options);
