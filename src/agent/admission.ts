@@ -23,6 +23,9 @@ export interface AdmissionParts {
   readonly usage: UsageBook;
 }
 
+/** What a door asks for: as the control socket has it, or with the bytes themselves, which nobody overwrites. */
+export type SignAsked = Omit<SignRequest, 'payload'> & { readonly payload: string | Buffer };
+
 /** One request that passed every check. */
 export interface Admitted {
   readonly key: SigningKey;
@@ -38,10 +41,10 @@ export interface Admitted {
 }
 
 /** @throws AgentError why the request is refused */
-export function admit(parts: AdmissionParts, peer: Peer, request: SignRequest, nowMs: number): Admitted {
+export function admit(parts: AdmissionParts, peer: Peer, request: SignAsked, nowMs: number): Admitted {
   const key = parts.keys.signingKey(request.key);
-  const { kind, scheme, notStored } = request;
-  const message = decodeBase64(request.payload, 'payload');
+  const { kind, payload, scheme, notStored } = request;
+  const message = typeof payload === 'string' ? decodeBase64(payload, 'payload') : payload;
   const statement = describe(kind, message);
   parts.keys.requireKind(key, kind);
   requireRepository(key, statement);

@@ -34,6 +34,9 @@ export class AuditTrail implements Disposable {
   /** Count and hash of the last order that has a staged line. */
   #orders: OrderCount = { count: 0, hash: '' };
   #checkpoint: Promise<void> | undefined;
+  /** The group of lines that is being written, and what all callers who wait for it share. */
+  #written: Promise<void> | undefined;
+  #flushed: Promise<void> = Promise.resolve();
 
   constructor(options: AuditTrailOptions) {
     this.#options = options;
@@ -99,10 +102,15 @@ export class AuditTrail implements Disposable {
   }
 
   /** Resolves when every staged line is as durable as configured. @throws AgentError `audit.write` */
-  async flush(): Promise<void> {
-    await this.log.flush();
-    this.acknowledge();
-    if (this.#checkpoint === undefined && this.log.needsCheckpoint() !== undefined) void this.seal();
+  flush(): Promise<void> {
+    const written = this.log.flush();
+    if (written !== this.#written) {
+      this.#written = written;
+      this.#flushed = written.then(() => {
+        this.#onWritten();
+      });
+    }
+    return this.#flushed;
   }
 
   flushQuietly(): void {
@@ -118,6 +126,11 @@ export class AuditTrail implements Disposable {
       this.#acknowledgement = undefined;
       this.#options.keeper.acknowledge(this.log.recordedOrder.order);
     }, ACKNOWLEDGE_AFTER_MS);
+  }
+
+  #onWritten(): void {
+    this.acknowledge();
+    if (this.#checkpoint === undefined && this.log.needsCheckpoint() !== undefined) void this.seal();
   }
 
   /** Seals the log as it stands, if the audit leaf is loaded; without it the lines stay unsealed. */

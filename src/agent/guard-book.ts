@@ -69,7 +69,11 @@ export class GuardBook {
    * @throws AgentError `guard.version`, `guard.conflict`, `usage.invalid`, or the problem of the folder
    */
   look(items: readonly Admitted[]): GuardedBatch | undefined {
-    const guarded = items.flatMap((item) => guardedOf(item));
+    const guarded: Guarded[] = [];
+    for (const item of items) {
+      const each = guardedOf(item);
+      if (each !== undefined) guarded.push(each);
+    }
     if (guarded.length === 0) return undefined;
     this.#requireSound();
     const groups = new Map<string, Guarded[]>();
@@ -269,7 +273,7 @@ export class GuardedBatch {
   }
 }
 
-function guardedOf(item: Admitted): readonly Guarded[] {
+function guardedOf(item: Admitted): Guarded | undefined {
   const { document } = item.statement;
   const online = document !== undefined && isOnlineRole(item.key.record.role);
   if (item.notStored !== undefined && !online) {
@@ -278,7 +282,7 @@ function guardedOf(item: Admitted): readonly Guarded[] {
       details: { field: 'notStored' },
     });
   }
-  return document === undefined ? [] : [{ item, document }];
+  return document === undefined ? undefined : { item, document };
 }
 
 function conflictHint({ repository, role }: GuardName): string {

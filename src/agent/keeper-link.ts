@@ -68,7 +68,7 @@ export class KeeperLink {
     this.#lastOrder = (this.#lastOrder + 1) >>> 0;
     const id = this.#lastOrder;
     this.#orders.set(id, handlers);
-    this.#pipe.send(encodeOrder({ ...order, id }));
+    this.#pipe.send(encodeOrder(id, order));
     return id;
   }
 

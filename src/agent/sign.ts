@@ -8,18 +8,25 @@ import { AgentError, asAgentError } from '../errors/agent-error.js';
 import type { Signed } from '../keeper/wire.js';
 import type { UsageDemand } from '../policy/usage.js';
 import { LIMITS } from '../protocol/limits.js';
-import type { Result, SignRequest } from '../protocol/methods.js';
-import { admit, type Admitted, type AdmissionParts } from './admission.js';
+import { admit, type Admitted, type AdmissionParts, type SignAsked } from './admission.js';
 import type { AuditTrail } from './audit-trail.js';
 import type { GuardBook, GuardedBatch } from './guard-book.js';
 import type { KeeperLink } from './keeper-link.js';
 import type { Peer } from './peer.js';
 
+/** A signature that is on record. */
+export interface Released {
+  readonly signature: Buffer;
+  readonly keyId: string;
+  readonly auditId: number;
+}
+
 export interface SignCall {
   readonly peer: Peer;
-  readonly requests: readonly SignRequest[];
+  readonly requests: readonly SignAsked[];
   readonly timeoutMs: number;
-  readonly onDone: (result: Result<'sign'>) => void;
+  /** One for each request, in their order. */
+  readonly onDone: (signatures: readonly Released[]) => void;
   readonly onFailed: (error: AgentError) => void;
   /** It waits for `token` behind `ahead` others. */
   readonly onWaiting: (token: string, ahead: number) => void;
@@ -80,7 +87,7 @@ export class SignPipe implements Disposable {
   }
 
   /** For doors that refuse before they ask: resolves when the refusal is logged. */
-  refuse(peer: Peer, request: Pick<SignRequest, 'key' | 'kind'>, error: AgentError): Promise<void> {
+  refuse(peer: Peer, request: Pick<SignAsked, 'key' | 'kind'>, error: AgentError): Promise<void> {
     return new Promise((resolve) => {
       const onFailed = (): void => {
         resolve();
@@ -114,7 +121,7 @@ export class SignPipe implements Disposable {
   /** Refusals are logged too, before the caller hears of them. */
   #refuse(
     call: Pick<SignCall, 'peer' | 'onFailed'>,
-    request: Pick<SignRequest, 'key' | 'kind'> | undefined,
+    request: Pick<SignAsked, 'key' | 'kind'> | undefined,
     error: AgentError,
   ): void {
     const { trail } = this.#parts;
@@ -156,7 +163,7 @@ export class SignJob {
   readonly #guarded: GuardedBatch | undefined;
   readonly #onEnd: (job: SignJob) => void;
   readonly #orders: number[] = [];
-  readonly #signatures: { signature: string; keyId: string; auditId: number }[];
+  readonly #signatures: Released[];
   #missing: number;
   /** Orders that the keeper has refused. */
   #refused = 0;
@@ -176,7 +183,7 @@ export class SignJob {
     this.deadlineMs = deadlineMs;
     this.#onEnd = onEnd;
     this.#missing = admitted.length;
-    this.#signatures = new Array<{ signature: string; keyId: string; auditId: number }>(admitted.length);
+    this.#signatures = new Array<Released>(admitted.length);
   }
 
   /** Keeper order numbers, for matching events to this call. */
@@ -223,7 +230,7 @@ export class SignJob {
       return;
     }
     const auditId = trail.stageOrder(this.#line(item, signed), signed);
-    this.#signatures[at] = { signature: signed.signature.toString('base64'), keyId, auditId };
+    this.#signatures[at] = { signature: signed.signature, keyId, auditId };
     this.#missing -= 1;
     if (this.#missing > 0) {
       trail.flush().catch(this.#onUnlogged);
@@ -263,7 +270,7 @@ export class SignJob {
   readonly #release = (): void => {
     if (this.#ended) return;
     this.#end();
-    this.#call.onDone({ signatures: this.#signatures });
+    this.#call.onDone(this.#signatures);
   };
 
   readonly #onUnlogged = (error: unknown): void => {
@@ -297,7 +304,7 @@ export class SignJob {
 
 function refusal(
   peer: Peer,
-  request: Pick<SignRequest, 'key' | 'kind'> | undefined,
+  request: Pick<SignAsked, 'key' | 'kind'> | undefined,
   error: AgentError,
 ): AuditEntry {
   const rule = error.details?.['rule'];

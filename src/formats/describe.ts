@@ -90,14 +90,14 @@ function describeDigest(bytes: Buffer): Statement {
   const digest = bytes.toString('hex');
   return {
     kind: 'digest',
-    summary: ['bare digest, contents unknown', shownDigest(bytes)],
+    summary: ['bare digest, contents unknown', shownDigest(digest)],
     facts: { digest },
     blind: true,
   };
 }
 
-/** A line holds 120 characters, SHA-512 needs more. */
-function shownDigest(bytes: Buffer): string {
-  const text = `sha${bytes.length * 8}:${bytes.toString('hex')}`;
+/** A line holds 120 characters, SHA-512 needs more. @param digest in hex */
+function shownDigest(digest: string): string {
+  const text = `sha${digest.length * 4}:${digest}`;
   return text.length <= 120 ? text : `${text.slice(0, 117)}...`;
 }

@@ -92,9 +92,10 @@ export function isX509Tbs(bytes: Uint8Array): boolean {
   return startsWith(bytes, TBS_SEQUENCE) && startsWith(bytes.subarray(4), TBS_VERSION);
 }
 
-/** True when `bytes` begin with `prefix`. */
+/** True when `bytes` begin with `prefix`. Most differ in the first byte: a loop sees that before a call of Buffer has begun. */
 export function startsWith(bytes: Uint8Array, prefix: Buffer): boolean {
-  return bytes.length >= prefix.length && prefix.compare(bytes, 0, prefix.length) === 0;
+  for (let at = 0; at < prefix.length; at += 1) if (bytes[at] !== prefix[at]) return false;
+  return true;
 }
 
 function cachePrefix(kind: string): Buffer | undefined {

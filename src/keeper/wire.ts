@@ -59,12 +59,12 @@ export interface Order {
 const ORDER_HEAD = 1 + 4 + 1 + 4 + 32 + 1;
 const SIGNED_HEAD = 1 + 4 + 8 + 32 + 32;
 
-/** @param keyId 32 raw bytes as latin1. */
-export function encodeOrder(order: Order): Buffer {
+/** The id beside the order, not in a copy of it: 60,000 orders a second pass here. */
+export function encodeOrder(id: number, order: Omit<Order, 'id'>): Buffer {
   const kindLength = order.kind.length;
   const frame = allocateFrame(ORDER_HEAD + kindLength + order.message.length);
   frame[4] = FrameType.order;
-  frame.writeUInt32BE(order.id, 5);
+  frame.writeUInt32BE(id, 5);
   frame[9] = flagsOf(order);
   frame.writeUInt32BE(order.deadlineMs, 10);
   frame.write(order.keyId, 14, 32, 'latin1');
@@ -90,7 +90,7 @@ export function decodeOrder(frame: Buffer): Order {
   };
 }
 
-function flagsOf({ blind, scheme }: Order): number {
+function flagsOf({ blind, scheme }: Pick<Order, 'blind' | 'scheme'>): number {
   const scheming = scheme === undefined ? 0 : RSA_SCHEMES.indexOf(scheme) + 1;
   return (blind ? ORDER_FLAG_BLIND : 0) | (scheming << ORDER_SCHEME_SHIFT);
 }

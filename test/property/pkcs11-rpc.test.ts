@@ -91,7 +91,7 @@ describe('calls', () => {
         if (name === 'Finalize' || name === 'CloseSession' || name === 'CloseAllSessions') return;
         try {
           const answer = answerCall(name, target, new RpcReader(bytes));
-          if (answer instanceof Promise || answer.outcome === 'failed') return;
+          if (answer instanceof Function || answer.outcome === 'failed') return;
           const writer = new RpcWriter(1, 1, response);
           answer.write(writer);
           expect(writer.frame().readUInt32BE(8)).toBe(writer.frame().length - HEADER_BYTES);

@@ -95,7 +95,7 @@ describe('an order to the keeper', () => {
     };
     const answers: Buffer[] = [];
     const from = { isOpen: () => true, send: (frame: Buffer) => answers.push(frame.subarray(4)) };
-    desk.take(encodeOrder(order).subarray(4), from);
+    desk.take(encodeOrder(order.id, order).subarray(4), from);
     const [answer] = answers;
     if (answer === undefined || answers.length !== 1) throw new Error(`${answers.length} answers`);
     if (answer[0] === FrameType.refused) return (decodeJsonFrame(answer).value as { code: string }).code;

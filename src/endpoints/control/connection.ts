@@ -7,10 +7,10 @@ import type { RawData, WebSocket } from 'ws';
 import type { Agent } from '../../agent/agent.js';
 import type { AnsweredMethod } from '../../agent/method-handlers.js';
 import type { Peer } from '../../agent/peer.js';
-import type { SignJob } from '../../agent/sign.js';
+import type { Released, SignJob } from '../../agent/sign.js';
 import { AgentError, asAgentError } from '../../errors/agent-error.js';
 import { frameLimit, LIMITS } from '../../protocol/limits.js';
-import { METHODS, type MethodName, type Params, type Result } from '../../protocol/methods.js';
+import { METHODS, type MethodName, type Params } from '../../protocol/methods.js';
 import { parseMessage, type RequestId, type RpcRequest } from './message.js';
 import { encodeTextFrames } from './text-frames.js';
 
@@ -179,9 +179,9 @@ export class ControlConnection {
       peer: this.#peer,
       requests: params.requests,
       timeoutMs: params.timeoutMs ?? LIMITS.defaultDeadlineMs,
-      onDone: (result) => {
+      onDone: (signatures) => {
         this.#finish(id, bytes);
-        this.#sendSignatures(id, result);
+        this.#sendSignatures(id, signatures);
       },
       onFailed: (error) => {
         this.#finish(id, bytes);
@@ -263,11 +263,11 @@ export class ControlConnection {
   }
 
   /** By hand: 60,000 of these leave in a second, and nothing in them needs escaping but the id. */
-  #sendSignatures(id: RequestId, result: Result<'sign'>): void {
+  #sendSignatures(id: RequestId, signatures: readonly Released[]): void {
     let list = '';
-    for (const { signature, keyId, auditId } of result.signatures) {
+    for (const { signature, keyId, auditId } of signatures) {
       if (list !== '') list += ',';
-      list += `{"signature":"${signature}","keyId":"${keyId}","auditId":${auditId}}`;
+      list += `{"signature":"${signature.toString('base64')}","keyId":"${keyId}","auditId":${auditId}}`;
     }
     const idText = typeof id === 'number' ? String(id) : JSON.stringify(id);
     this.#send(`{"jsonrpc":"2.0","id":${idText},"result":{"signatures":[${list}]}}`);

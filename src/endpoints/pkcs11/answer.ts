@@ -8,6 +8,9 @@ export type Answer =
   | { readonly outcome: 'values'; readonly write: (writer: RpcWriter) => void }
   | { readonly outcome: 'failed'; readonly rv: number };
 
+/** An answer that comes later: takes what is to be called with it, once. */
+export type LateAnswer = (deliver: (answer: Answer) => void) => void;
+
 export function values(write: (writer: RpcWriter) => void): Answer {
   return { outcome: 'values', write };
 }

@@ -7,7 +7,7 @@ import type { Peer } from '../../agent/peer.js';
 import type { SignJob } from '../../agent/sign.js';
 import { AgentError } from '../../errors/agent-error.js';
 import { LIMITS } from '../../protocol/limits.js';
-import { bytesFor, failed, returnValueOf, type Answer } from './answer.js';
+import { bytesFor, failed, returnValueOf, type LateAnswer } from './answer.js';
 import { CKR } from './cryptoki.js';
 import type { KeyObject } from './key-objects.js';
 import type { KeyShelf, ObjectView } from './key-shelf.js';
@@ -72,27 +72,25 @@ export class Application {
   }
 
   /** Orders the signature of a bare digest; `room` is what the caller has for it. */
-  sign(key: KeyObject, { digest, scheme }: DigestToSign, room: number): Promise<Answer> {
-    return new Promise((resolve) => {
+  sign(key: KeyObject, { digest, scheme }: DigestToSign, room: number): LateAnswer {
+    return (deliver) => {
       this.#job = this.#options.signing.submit({
         peer: this.#options.peer,
-        requests: [{ key: key.keyName, kind: 'digest', payload: digest.toString('base64'), scheme }],
+        requests: [{ key: key.keyName, kind: 'digest', payload: digest, scheme }],
         timeoutMs: LIMITS.defaultDeadlineMs,
-        onDone: ({ signatures: [signed] }) => {
+        onDone: ([signed]) => {
           this.#job = undefined;
           // The name may mean the next epoch by now, whose signature the caller's public key would not verify.
           const isOurs = signed?.keyId === key.keyId;
-          resolve(
-            isOurs ? bytesFor(room, Buffer.from(signed.signature, 'base64')) : failed(CKR.KEY_HANDLE_INVALID),
-          );
+          deliver(isOurs ? bytesFor(room, signed.signature) : failed(CKR.KEY_HANDLE_INVALID));
         },
         onFailed: (error) => {
           this.#job = undefined;
-          resolve(failed(returnValueOf(error)));
+          deliver(failed(returnValueOf(error)));
         },
         onWaiting: () => undefined,
       });
-    });
+    };
   }
 
   /** The caller is gone. */

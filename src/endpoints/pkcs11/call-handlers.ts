@@ -1,5 +1,5 @@
 /** Which calls are answered, and by what; a call that is not here is not supported. */
-import { failed, type Answer } from './answer.js';
+import { failed, type Answer, type LateAnswer } from './answer.js';
 import type { Application } from './application.js';
 import type { CallHandler } from './call.js';
 import * as objects from './calls-of-objects.js';
@@ -49,11 +49,7 @@ const HANDLERS: ReadonlyMap<string, CallHandler> = new Map<CallName, CallHandler
 ]);
 
 /** @throws AgentError `pkcs11.malformed` for arguments that are not those of the call */
-export function answerCall(
-  name: string,
-  application: Application,
-  args: RpcReader,
-): Answer | Promise<Answer> {
+export function answerCall(name: string, application: Application, args: RpcReader): Answer | LateAnswer {
   if (!application.isInitialized && name !== 'Initialize') return failed(CKR.CRYPTOKI_NOT_INITIALIZED);
   const handler = HANDLERS.get(name);
   return handler === undefined ? failed(CKR.FUNCTION_NOT_SUPPORTED) : handler(application, args);

@@ -1,6 +1,6 @@
 /** Calls about sessions, login and random numbers (PKCS#11 v2.40 sections 5.6 and 5.16). No login is needed; an empty one is accepted. */
 import { randomBytes } from 'node:crypto';
-import { bytesFor, DONE, failed, values, type Answer } from './answer.js';
+import { bytesFor, DONE, failed, values, type Answer, type LateAnswer } from './answer.js';
 import type { Application } from './application.js';
 import type { CallHandler } from './call.js';
 import { SLOT_ID } from './calls-of-token.js';
@@ -14,8 +14,8 @@ const MAX_RANDOM_BYTES = 64 * 1024;
 export function inSession(
   application: Application,
   handle: number,
-  then: (session: Session) => Answer | Promise<Answer>,
-): Answer | Promise<Answer> {
+  then: (session: Session) => Answer | LateAnswer,
+): Answer | LateAnswer {
   const session = application.sessions.get(handle);
   return session === undefined ? failed(CKR.SESSION_HANDLE_INVALID) : then(session);
 }

@@ -1,6 +1,6 @@
 /** Signing (PKCS#11 v2.40 section 5.11). Whatever the mechanism, the agent sees a digest: every one of these is a blind request. */
 import { ALGORITHMS } from '../../crypto/algorithms.js';
-import { DONE, failed, hasRoom, values, type Answer } from './answer.js';
+import { DONE, failed, hasRoom, values, type Answer, type LateAnswer } from './answer.js';
 import type { Application } from './application.js';
 import type { CallHandler } from './call.js';
 import { inSession } from './calls-of-session.js';
@@ -84,7 +84,7 @@ function signatureBytes({ key }: SignOperation): number {
   return ALGORITHMS[key.algorithm].signatureBytes;
 }
 
-function finish(application: Application, session: Session, room: number): Answer | Promise<Answer> {
+function finish(application: Application, session: Session, room: number): Answer | LateAnswer {
   const { signing } = session;
   session.signing = undefined;
   if (signing === undefined) return failed(CKR.OPERATION_NOT_INITIALIZED);

@@ -24,6 +24,7 @@ export class Pkcs11Connection {
   #hasVersion = false;
   #isBusy = false;
   #isBlocked = false;
+  #isInLoop = false;
   /** Runs while the caller owes us something: a first call, the rest of one, or the reading of an answer. */
   #patience: NodeJS.Timeout | undefined;
 
@@ -63,12 +64,15 @@ export class Pkcs11Connection {
     this.#waitForCaller();
   }
 
+  /** @throws AgentError `pkcs11.malformed`; the connection is of no use after that */
   #answerFrames(): void {
+    this.#isInLoop = true;
     while (!this.#isBusy && !this.#isBlocked && !this.#socket.destroyed) {
       const frame = this.#frames.next();
-      if (frame === undefined) return;
+      if (frame === undefined) break;
       this.#answerFrame(frame);
     }
+    this.#isInLoop = false;
   }
 
   /** @throws AgentError `pkcs11.malformed` */
@@ -76,16 +80,17 @@ export class Pkcs11Connection {
     const args = new RpcReader(body);
     const call = args.call();
     const outcome = answerCall(call.name, this.#application, args);
-    if (!(outcome instanceof Promise)) {
+    if (typeof outcome !== 'function') {
       this.#reply(callCode, call, outcome);
       return;
     }
     this.#isBusy = true;
-    void outcome.then((answer) => {
+    outcome((answer) => {
       this.#isBusy = false;
       if (this.#socket.destroyed) return;
       this.#reply(callCode, call, answer);
-      this.#work();
+      // At once, it is the loop that goes on: one call would otherwise stand on the stack of the one before.
+      if (!this.#isInLoop) this.#work();
     });
   }
 

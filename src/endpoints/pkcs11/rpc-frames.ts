@@ -9,6 +9,7 @@ export const MAX_BODY_BYTES = 256 * 1024;
 /** Ours: a module name stands here, which nobody needs. */
 const MAX_OPTION_BYTES = 4096;
 const HEADER_BYTES = 12;
+const NOTHING = Buffer.alloc(0);
 
 export interface RpcFrame {
   readonly callCode: number;
@@ -17,7 +18,7 @@ export interface RpcFrame {
 }
 
 export class RpcFrames {
-  #pending: Buffer = Buffer.alloc(0);
+  #pending: Buffer = NOTHING;
   #version: number | undefined;
 
   /** The version the client offered, once it has come. */
@@ -54,7 +55,7 @@ export class RpcFrames {
     const begin = HEADER_BYTES + optionBytes;
     const end = begin + bodyBytes;
     if (bytes.length < end) return undefined;
-    this.#pending = bytes.subarray(end);
+    this.#pending = bytes.length === end ? NOTHING : bytes.subarray(end);
     return { callCode: bytes.readUInt32BE(0), body: bytes.subarray(begin, end) };
   }
 }

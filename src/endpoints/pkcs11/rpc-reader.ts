@@ -34,7 +34,7 @@ export class RpcReader {
   call(): RpcCall {
     const call = RPC_CALLS[this.u32() - 1];
     if (call === undefined) throw malformed('no such call');
-    if (this.string()?.toString('latin1') !== call.request) throw malformed('another signature');
+    if (!this.#isNext(call.request)) throw malformed('another signature');
     return call;
   }
 
@@ -149,6 +149,16 @@ export class RpcReader {
     const value = this.string();
     if ((value?.length ?? 0) !== length) throw malformed('a value of another length');
     return value === undefined ? Buffer.alloc(4) : this.#bytes.subarray(begin, this.#offset);
+  }
+
+  /** Whether the text with a length in front is this one. Without a call of Buffer: two of these are read for every signature. */
+  #isNext(expected: string): boolean {
+    if (this.u32() !== expected.length) return false;
+    const begin = this.#advance(expected.length);
+    for (let at = 0; at < expected.length; at += 1) {
+      if (this.#bytes[begin + at] !== expected.charCodeAt(at)) return false;
+    }
+    return true;
   }
 
   #flag(): boolean {

@@ -9,7 +9,9 @@ export class RpcWriter {
 
   /** @param callCode what the caller numbered its frame with */
   constructor(callCode: number, call: number, signature: string) {
-    this.u32(callCode).u32(0).u32(0).u32(call).string(Buffer.from(signature, 'latin1'));
+    this.u32(callCode).u32(0).u32(0).u32(call).u32(signature.length);
+    const begin = this.#grow(signature.length);
+    for (let at = 0; at < signature.length; at += 1) this.#bytes[begin + at] = signature.charCodeAt(at);
   }
 
   byte(value: number): this {

@@ -15,12 +15,14 @@ export interface DigestToSign {
   readonly scheme?: RsaScheme | undefined;
 }
 
+const NOTHING = Buffer.alloc(0);
+
 export class SignInput {
   readonly #algorithm: DoorAlgorithm;
   readonly #family: SignMechanism['family'];
   readonly #hashName: HashName | null;
   readonly #hash: Hash | undefined;
-  #bare: Buffer = Buffer.alloc(0);
+  #bare: Buffer = NOTHING;
   #isTooLong = false;
   #isStarted = false;
 

@@ -44,18 +44,15 @@ export function signForSsh(
   }
   return agent.signing.submit({
     peer,
-    requests: [
-      { key: identity.key, kind, payload: data.toString('base64'), ...schemeOf(request, algorithm) },
-    ],
+    requests: [{ key: identity.key, kind, payload: data, ...schemeOf(request, algorithm) }],
     timeoutMs: LIMITS.maxDeadlineMs,
-    onDone: ({ signatures: [signed] }) => {
+    onDone: ([signed]) => {
       // The name may belong to the next epoch by now.
       if (signed?.keyId !== keyId) {
         onFailed(new AgentError('key.retired'));
         return;
       }
-      const signature = Buffer.from(signed.signature, 'base64');
-      onSigned(writeSshSignature({ algorithm, signature, rsaHash }));
+      onSigned(writeSshSignature({ algorithm, signature: signed.signature, rsaHash }));
     },
     onFailed,
     onWaiting: () => undefined,
