@@ -1,5 +1,6 @@
 /** Hints of the error table made exact where the command line says what they are about: a next command is to be pasted. */
 import type { AgentError } from '../errors/agent-error.js';
+import { isDelegation } from '../formats/notary1/role-name.js';
 import { parseTrustReference } from '../trust/repository-name.js';
 
 const PLACEHOLDER = /\bREPOSITORY\b/g;
@@ -28,6 +29,7 @@ function repositoryOf({ details }: AgentError, args: readonly string[]): string 
 }
 
 function repositoryIn(argument: string): readonly string[] {
+  if (isDelegation(argument)) return [];
   try {
     return [parseTrustReference(argument).repository];
   } catch {

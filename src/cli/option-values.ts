@@ -2,6 +2,9 @@
 import { AgentError } from '../errors/agent-error.js';
 import { parseDuration } from './duration.js';
 
+const DAY_SECONDS = 86_400;
+const MAX_AHEAD_DAYS = 10_950;
+
 export class OptionValues {
   readonly #values: Readonly<Record<string, unknown>>;
 
@@ -58,6 +61,16 @@ export class OptionValues {
     const seconds = parseDuration(value);
     if (seconds !== undefined) return seconds;
     throw invalid(name, 'a time such as 90s, 30m, 8h or 7d is needed, 365d at most');
+  }
+
+  /** How far ahead to look, in seconds. A number alone is days: dates of metadata are thought of in days. */
+  ahead(name: string): number | undefined {
+    const value = this.text(name);
+    if (value === undefined) return undefined;
+    const days = /^(\d{1,5})d?$/.exec(value)?.[1];
+    const seconds = days === undefined ? parseDuration(value) : Number(days) * DAY_SECONDS;
+    if (seconds !== undefined && seconds <= MAX_AHEAD_DAYS * DAY_SECONDS) return seconds;
+    throw invalid(name, `days, or a time such as 30m, 8h or 7d, are needed, ${MAX_AHEAD_DAYS} days at most`);
   }
 
   /** One of a closed set of words. */

@@ -7,6 +7,8 @@ import { PinLine } from './pin-line.js';
 
 const READ_BYTES = 64;
 
+const SECRETS = { pin: 'PIN', 'root-pin': 'PIN', puk: 'PUK', passphrase: 'passphrase' } as const;
+
 /**
  * Shows the prompt and reads one line.
  * @param option what could have given it instead
@@ -15,7 +17,7 @@ const READ_BYTES = 64;
 export async function readPinFromTerminal(
   prompt: string,
   timeoutMs: number,
-  option: 'pin' | 'root-pin' | 'puk' = 'pin',
+  option: 'pin' | 'root-pin' | 'puk' | 'passphrase' = 'pin',
 ): Promise<Buffer> {
   const fd = openTerminal(option);
   try {
@@ -26,12 +28,12 @@ export async function readPinFromTerminal(
   }
 }
 
-function openTerminal(option: string): number {
+function openTerminal(option: keyof typeof SECRETS): number {
   try {
     return openSync('/dev/tty', constants.O_RDWR | constants.O_NOCTTY);
   } catch (cause) {
     throw new AgentError('usage.invalid', {
-      message: `asking for the ${option === 'puk' ? 'PUK' : 'PIN'}: there is no terminal`,
+      message: `asking for the ${SECRETS[option]}: there is no terminal`,
       hint: `give it with --${option}-file FILE or --${option}-fd NUMBER`,
       cause,
     });

@@ -95,11 +95,25 @@ function deadlineError({ service, url }: HttpCall): AgentError {
   });
 }
 
+/** What is wrong with a certificate, by the code of the TLS library. */
+const CERTIFICATE_FAULTS: ReadonlyMap<string, string> = new Map([
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'its certificate is of no authority that is known here'],
+  ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'its certificate is of no authority that is known here'],
+  ['SELF_SIGNED_CERT_IN_CHAIN', 'its certificate is of no authority that is known here'],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'its certificate is of no authority that is known here'],
+  ['CERT_SIGNATURE_FAILURE', 'its certificate is not of the authority that it names'],
+  ['CERT_HAS_EXPIRED', 'its certificate has expired'],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', 'its certificate is for another name'],
+]);
+
 function callError({ service, url }: HttpCall, cause: unknown): AgentError {
   if (cause instanceof AgentError) return cause;
   const { code, message } = cause as NodeJS.ErrnoException;
+  const fault = CERTIFICATE_FAULTS.get(code ?? '');
+  const hint = `check that it is the right ${service.noun}; ${service.authorityOption} FILE adds its authority`;
   return new AgentError(service.unreachable, {
-    message: `reaching the ${service.noun} ${url.host}: ${code ?? message}`,
+    message: `reaching the ${service.noun} ${url.host}: ${fault ?? code ?? message}`,
+    ...(fault === undefined ? {} : { hint }),
     details: { host: url.host },
     cause,
   });

@@ -3,6 +3,8 @@ import type { ErrorCode } from '../errors/codes.js';
 
 export interface Service {
   readonly noun: string;
+  /** Option that adds an authority, for hints. */
+  readonly authorityOption: string;
   readonly unreachable: ErrorCode;
   readonly denied: ErrorCode;
   /** An answer that makes no sense. */
@@ -11,6 +13,7 @@ export interface Service {
 
 export const REGISTRY_SERVICE: Service = {
   noun: 'registry',
+  authorityOption: '--registry-ca',
   unreachable: 'registry.unreachable',
   denied: 'registry.denied',
   reply: 'registry.reply',

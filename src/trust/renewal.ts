@@ -12,7 +12,6 @@ import { withRole } from './root-changes.js';
 import { publishedVersion } from './standing.js';
 import { LAST_VERSION } from './stored-version.js';
 
-const DAY_MS = 86_400_000;
 const SHOWN_TAGS = 20;
 
 /**
@@ -123,9 +122,4 @@ function rolesDue(base: PublishedState, untilMs: number): readonly string[] {
   ];
   const due = all.filter(([, { expires }]) => Date.parse(expires) <= untilMs).map(([role]) => role);
   return [...new Set([...due, ...expired])];
-}
-
-/** The moment `days` from now, milliseconds since 1970. */
-export function daysFromNow(days: number, nowMs: number): number {
-  return nowMs + days * DAY_MS;
 }

@@ -18,6 +18,7 @@ import { registryOf } from './repository-name.js';
 
 const TRUST_SERVICE: Service = {
   noun: 'trust server',
+  authorityOption: '--ca',
   unreachable: 'notary.unreachable',
   denied: 'notary.denied',
   reply: 'notary.reply',

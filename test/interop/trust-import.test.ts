@@ -1,6 +1,7 @@
 /** Taking over repositories that the real notary and docker made, keys and all. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runProgram, TOUCHSTONE } from '../support/demo-agent.js';
 import { DockerClient } from '../support/docker-client.js';
 import { NotaryClient } from '../support/notary-client.js';
 import { SoftwareSigner } from '../support/software-signer.js';
@@ -78,6 +79,15 @@ it('not with another passphrase, and not without the root key', async () => {
   const wrong = await alice.run('import', gun, '--from', old.trustDir, '--passphrase-file', passphrase);
   expect(wrong.status).toBe(1);
   expect(wrong.stderr).toContain('the passphrase does not open it');
+  const words = ['trust', 'import', gun, '--from', old.trustDir, ...alice.options];
+  const { environment } = alice.agent;
+  // A session of its own has no terminal.
+  const asked = await runProgram('setsid', ['--wait', process.execPath, TOUCHSTONE, ...words], {
+    environment,
+  });
+  expect(asked.status).toBe(2);
+  expect(asked.stderr).toContain('asking for the passphrase: there is no terminal');
+  expect(asked.stderr).toContain('--passphrase-file FILE');
   using stranger = new NotaryClient(stack.server);
   await stranger.must('init', 'localhost:5000/import/other');
   const without = await alice.run(

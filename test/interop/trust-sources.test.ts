@@ -154,6 +154,14 @@ it('only tags that are written out are signed, each with one digest', async () =
   expect(JSON.parse(await alice.must('list', gun, '--json'))).toMatchObject({ tags: [] });
 });
 
+it('a server of an unknown authority is named, with the option that adds it', async () => {
+  const list = ['trust', 'list', 'localhost:5000/sources/authority', '--server', stack.server.url];
+  const refused = await alice.agent.touchstone(list);
+  expect(refused.status).toBe(1);
+  expect(refused.stderr).toContain('its certificate is of no authority that is known here');
+  expect(refused.stderr).toContain('--ca FILE adds its authority');
+});
+
 it('an environment without rules passes nothing', async () => {
   const gun = 'localhost:5000/sources/no-rules';
   await alice.must('init', gun);

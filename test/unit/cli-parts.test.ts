@@ -60,6 +60,20 @@ describe('option values', () => {
   });
 
   it.each([
+    ['60', 60 * 86_400],
+    ['60d', 60 * 86_400],
+    ['0', 0],
+    ['12h', 12 * 3_600],
+    ['10950', 10_950 * 86_400],
+  ])('look ahead: %s', (within, seconds) => {
+    expect(new OptionValues({ within }).ahead('within')).toBe(seconds);
+  });
+
+  it.each(['10951d', 'soon', '-1', '1.5'])('do not look ahead: %s', (within) => {
+    expect(codeOf(() => new OptionValues({ within }).ahead('within'))).toBe('usage.invalid');
+  });
+
+  it.each([
     ['empty', (): unknown => options.text('empty')],
     ['key', (): unknown => options.requiredText('key')],
     ['uses', (): unknown => options.integer('uses', { min: 1, max: 11 })],
@@ -145,6 +159,7 @@ describe('hints', () => {
     expect(shown(missing, 'touchstone trust list', gun)).toBe(exact);
     expect(shown(missing, 'touchstone trust sign', `${gun}:1.0`, `${gun}:2.0`)).toBe(exact);
     expect(shown(missing, 'touchstone trust signer remove', gun, 'bob')).toBe(exact);
+    expect(shown(missing, 'touchstone trust key rotate', gun, 'targets/alice')).toBe(exact);
     const told = new AgentError('notary.missing', { details: { repository: gun } });
     expect(shown(told, 'touchstone trust watch', gun, 'registry.example/acme/other')).toBe(exact);
   });

@@ -171,13 +171,13 @@ export const TRUST_PUBLISHING_COMMANDS: readonly CommandSpec[] = [
     summary: 'renew what has expired, also where stock tools no longer can',
     arguments: [REPOSITORY],
     options: [
-      { flags: '--within <days>', summary: 'also what expires within so many days' },
+      { flags: '--within <time>', summary: 'also what expires within this time, for example 30d' },
       AS,
       CONFIRM,
       DAYS,
       ...TRUST_OPTION_SPECS,
     ],
-    examples: ['touchstone trust heal registry.example/acme/app --within 30'],
+    examples: ['touchstone trust heal registry.example/acme/app --within 30d'],
     load: async () => (await import('../commands/trust-heal.js')).trustHeal,
   },
   {

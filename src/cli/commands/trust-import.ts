@@ -73,5 +73,6 @@ async function readPassphrase(options: OptionValues, { canonicalId }: KeyFile): 
     return readPinDescriptor(fd);
   }
   const { readPinFromTerminal } = await import('../pin-terminal.js');
-  return readPinFromTerminal(`Passphrase of the root key ${canonicalId.slice(0, 7)}: `, PASSPHRASE_MS);
+  const prompt = `Passphrase of the root key ${canonicalId.slice(0, 7)}: `;
+  return readPinFromTerminal(prompt, PASSPHRASE_MS, 'passphrase');
 }

@@ -29,7 +29,7 @@ interface Finding {
 
 /** Exit status 0 when nothing is found, 1 when something expires within the window, 6 when something has expired or cannot be verified. */
 export async function trustWatch(context: CliContext, { options, args }: Invocation): Promise<CommandResult> {
-  const windowMs = 1000 * (options.seconds('within') ?? DEFAULT_WITHIN_SECONDS);
+  const windowMs = 1000 * (options.ahead('within') ?? DEFAULT_WITHIN_SECONDS);
   const findings: Finding[] = [];
   for (const name of args) {
     const { repository } = parseTrustReference(name);
@@ -44,7 +44,7 @@ export async function trustWatch(context: CliContext, { options, args }: Invocat
   ]);
   const text =
     findings.length === 0
-      ? `nothing expires within ${windowMs / DAY_MS} days`
+      ? `nothing expires within ${windowWords(windowMs)}`
       : renderTable(['repository', 'what', 'state', 'expires'], rows);
   return { json: { findings }, text, ...(findings.length === 0 ? {} : { exit: isBroken ? 6 : 1 }) };
 }
@@ -121,4 +121,8 @@ function broken({ repository, faults }: Collection): readonly Finding[] {
 function dayWords(days: number): string {
   if (days < 0) return 'expired';
   return days === 0 ? 'expires today' : `expires in ${days} days`;
+}
+
+function windowWords(windowMs: number): string {
+  return windowMs % DAY_MS === 0 ? `${windowMs / DAY_MS} days` : `${windowMs / 1000} seconds`;
 }

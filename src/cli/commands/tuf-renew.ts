@@ -16,7 +16,7 @@ async function renew(
   { options, args }: Invocation,
   list: 'snapshot' | 'timestamp',
 ): Promise<CommandResult> {
-  const within = options.seconds('within');
+  const within = options.ahead('within');
   return withTuf(context, options, args[0] ?? '', async (session) => {
     const isDue = within === undefined || isWithin(session, list, within * 1000);
     const report = await session.publisher.publish(isDue ? { renew: list } : {});
