@@ -10,6 +10,7 @@ import { transcriptFile } from '../ceremony/file-names.js';
 import { OwnLines } from '../ceremony/own-lines.js';
 import { transcriptPage, transcriptText } from '../ceremony/transcript-text.js';
 import { AgentError } from '../errors/agent-error.js';
+import { diffText } from './ceremony-text.js';
 import type { CliContext } from './context.js';
 import type { OptionValues } from './option-values.js';
 import { placesOf } from './places.js';
@@ -59,8 +60,13 @@ export function toolFacts(
 /** Writes the transcript as text and as a page beside its lines. */
 export function renderTranscript({ folder, transcript, facts }: CeremonySession): void {
   const { rehearsal } = facts.request.value;
-  folder.write(transcriptFile(rehearsal, 'txt'), Buffer.from(transcriptText(transcript.lines), 'utf8'));
-  folder.write(transcriptFile(rehearsal, 'html'), Buffer.from(transcriptPage(transcript.lines), 'utf8'));
+  const about = diffText(facts);
+  for (const [ending, render] of [
+    ['txt', transcriptText],
+    ['html', transcriptPage],
+  ] as const) {
+    folder.write(transcriptFile(rehearsal, ending), Buffer.from(render(transcript.lines, about), 'utf8'));
+  }
 }
 
 /** Who speaks in the transcript: --by, or the first who takes part. */

@@ -128,6 +128,11 @@ it('goes from the request to the published root', { timeout: 120_000 }, async ()
   expect((await touchstone('ceremony', 'verify', 'room')).text).toContain('Nobody has sealed the transcript');
   const page = readFileSync(temp.join('page.html'), 'utf8');
   expect(page).toContain('the bags were closed');
+  const text = readFileSync(temp.join('room', 'transcript.txt'), 'utf8');
+  for (const shown of [page, text]) {
+    expect(shown).toContain('init: first root');
+    expect(shown).toContain('root takes 2 of 3 keys');
+  }
   expect(page).not.toMatch(/<script|src=|href=|url\(|@import/i);
   expect(readFileSync(temp.join('room', 'transcript.html'), 'utf8')).toBe(page);
   await json('ceremony', 'import', 'room', '--to', 'metadata', '--calendar', 'next.ics');

@@ -5,7 +5,7 @@ import { closeNetwork } from '../../ceremony/network-guard.js';
 import { transcriptPage, transcriptText } from '../../ceremony/transcript-text.js';
 import { verifyCeremony } from '../../ceremony/verifying.js';
 import { sealCount } from '../../ceremony/vouching.js';
-import { checksText, sealText } from '../ceremony-text.js';
+import { checksText, diffText, sealText } from '../ceremony-text.js';
 import type { CommandResult, Invocation } from '../command.js';
 import type { CliContext } from '../context.js';
 import { writeOutput } from '../output-file.js';
@@ -15,8 +15,10 @@ export function ceremonyVerify(context: CliContext, { args, options }: Invocatio
   closeNetwork();
   const { checks, lines, facts } = verifyCeremony(CeremonyFolder.open(resolve(args[0] ?? '.')));
   const isGood = checks.every(({ passed, waivedBy }) => passed || waivedBy !== '');
+  // What does not hold cannot always be put into sentences.
+  const about = isGood && facts !== undefined ? diffText(facts) : '';
   const page = options.text('html');
-  if (page !== undefined) writeOutput(context, page, transcriptPage(lines));
+  if (page !== undefined) writeOutput(context, page, transcriptPage(lines, about));
   const sealedBy = checks
     .filter(({ check, passed }) => check === 'SEAL-VALID' && passed)
     .map(({ subject }) => subject);
@@ -24,7 +26,7 @@ export function ceremonyVerify(context: CliContext, { args, options }: Invocatio
   const said = isGood
     ? `Everything holds. ${sealWords(sealedBy)} ${next}`.trimEnd()
     : 'This does not hold: see FAIL.';
-  const told = options.flag('transcript') ? `${transcriptText(lines)}\n` : '';
+  const told = options.flag('transcript') ? `${transcriptText(lines, about)}\n` : '';
   const json = {
     ok: isGood,
     ceremony: facts?.request.value.id ?? null,
