@@ -1,9 +1,12 @@
 /** The touchstone.toml that `touchstone init` writes: the settings given, and every other one explained as a comment. */
-import type { Pkcs11TokenConfig } from './token-document.js';
+import type { Pkcs11TokenConfig, PivTokenConfig } from './token-document.js';
+
+/** A token as it is first written; what else a YubiKey has keeps its default. */
+export type NewToken = Pkcs11TokenConfig | Omit<PivTokenConfig, 'attestationRoots' | 'releaseAfterSeconds'>;
 
 export interface DefaultConfigFields {
   readonly domain: string;
-  readonly tokens: readonly Pkcs11TokenConfig[];
+  readonly tokens: readonly NewToken[];
 }
 
 /** Text of touchstone.toml; `parseConfig` of it gives the same fields back. */
@@ -57,7 +60,8 @@ const SETTINGS = `
 # socket = "/run/user/1000/touchstone/pkcs11.sock"
 `;
 
-const TOKEN_HEAD = `# One [[token]] per token: name, module (absolute path of the PKCS#11 driver), uri (RFC 7512: token label, serial).
+const TOKEN_HEAD = `# One [[token]] per token: name, module (absolute path of the PKCS#11 driver), uri (RFC 7512: token label, serial);
+# of a YubiKey name, kind = "yubikey-piv" and serial (the number printed on it), see docs/tokens/yubikey.md.
 # on-removal = "keep" lets loaded keys sign on until the lease ends, "lock" drops them when the token is removed.
 # env sets variables of the driver's process. pin = { file = "/absolute/path" } (mode 0600) or
 # pin = { credential = "name" } (systemd) lets the agent unlock by itself; with pin = { pinentry = true } or
@@ -73,20 +77,26 @@ const TOKEN_EXAMPLE = `# [[token]]
 # on-removal = "keep"
 `;
 
-function tokenText(token: Pkcs11TokenConfig): string {
+function tokenText(token: NewToken): string {
   const lines = [
     '[[token]]',
     `name = ${tomlString(token.name)}`,
-    `module = ${tomlString(token.module)}`,
-    `uri = ${tomlString(token.uri)}`,
+    ...homeText(token),
     `on-removal = ${tomlString(token.onRemoval)}`,
   ];
-  if (token.embedded) lines.push('embedded = true');
+  if (token.kind === 'pkcs11' && token.embedded) lines.push('embedded = true');
   const env = Object.entries(token.env).map(([name, value]) => `${name} = ${tomlString(value)}`);
   if (env.length > 0) lines.push(`env = { ${env.join(', ')} }`);
   if (token.pin.source === 'file') lines.push(`pin = { file = ${tomlString(token.pin.path)} }`);
   if (token.pin.source === 'credential') lines.push(`pin = { credential = ${tomlString(token.pin.name)} }`);
   return `${lines.join('\n')}\n`;
+}
+
+function homeText(token: NewToken): readonly string[] {
+  const module = token.module === undefined ? [] : [`module = ${tomlString(token.module)}`];
+  return token.kind === 'pkcs11'
+    ? [...module, `uri = ${tomlString(token.uri)}`]
+    : [`kind = ${tomlString(token.kind)}`, `serial = ${token.serial}`, ...module];
 }
 
 // A JSON string is a TOML basic string, except that TOML also wants DEL escaped.

@@ -34,7 +34,7 @@ export interface Pkcs11TokenConfig extends AnyTokenConfig {
 }
 
 /** The PIV applet of a YubiKey. */
-interface PivTokenConfig extends AnyTokenConfig {
+export interface PivTokenConfig extends AnyTokenConfig {
   readonly kind: 'yubikey-piv';
   /** Absolute path of libykcs11; looked for in the usual places when left out. */
   readonly module: string | undefined;

@@ -142,7 +142,7 @@ export const ERROR_TABLE = {
   'token.module-missing': row('the PKCS#11 module could not be loaded', 'check its path in touchstone.toml; "touchstone doctor" looks for it', 'after-user-action', 4, -32143),
   'token.locked': row('the token is locked', 'unlock it with "touchstone unlock"', 'after-user-action', 4, -32144),
   'token.pin-incorrect': row('the PIN is wrong', 'try again with the right PIN', 'after-user-action', 4, -32145),
-  'token.pin-locked': row('the PIN is locked', 'reset it with the PUK or SO PIN of the token', 'after-user-action', 4, -32146),
+  'token.pin-locked': row('the PIN is locked', 'unblock it with the PUK or SO PIN of the token, for a YubiKey with "ykman piv access unblock-pin"; to reset the token would erase its keys', 'after-user-action', 4, -32146),
   'token.pin-known-wrong': row('this PIN was already refused by the token', 'enter another one; it was not sent again', 'after-user-action', 4, -32147),
   'token.pin-last-try': row('only one try is left before the PIN locks', 'if you are sure of the PIN, add --use-last-try SERIAL', 'after-user-action', 4, -32148),
   'token.pin-format': row('the PIN has a length or form the token does not take', 'enter it again', 'after-user-action', 4, -32149),

@@ -46,7 +46,9 @@ describe('states', () => {
     await expect.poll(state, NOTICED).toBe('absent');
     desk.reader.insert(ownedCard({}, { serial: 7 }));
     await desk.reader.powered();
-    expect(await state()).toBe('absent');
+    const [missed] = (await client.call('tokens.list', {})).tokens;
+    expect(missed?.state).toBe('absent');
+    expect(missed?.reason?.message).toMatch(/it is not connected; connected: 7$/);
     desk.reader.insert(ownedCard());
     await desk.reader.powered();
     const [strange] = (await client.call('tokens.list', {})).tokens;

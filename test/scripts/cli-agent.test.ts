@@ -52,6 +52,8 @@ describe('before there is an agent', () => {
   it.each([
     [[], 'no token was named'],
     [['--softhsm', '--token', 'pkcs11:token=x'], 'only one can be used'],
+    [['--yubikey', '12345678', '--softhsm'], 'do not go with it'],
+    [['--yubikey', '4294967296'], 'a whole number'],
     [['--softhsm', '--domain', 'Not A Domain'], 'not a trust domain'],
     [['--module', 'relative.so', '--token', 'pkcs11:token=x', '--domain', 'a'], 'not an absolute path'],
     [['--module', '/m.so', '--token', 'token=x', '--domain', 'a'], 'does not begin with pkcs11:'],
@@ -65,6 +67,19 @@ describe('before there is an agent', () => {
     expect(result.status).toBe(2);
     expect(firstLine(result)).toContain(words);
     expect([existsSync(demo.configFile), existsSync(demo.stateDir)]).toEqual([false, false]);
+  });
+
+  it('init writes what a YubiKey needs', async () => {
+    const dry = await demo.touchstone([
+      'init',
+      '--yubikey',
+      '12345678',
+      '--domain',
+      'acme.example',
+      '--dry-run',
+    ]);
+    expect(dry.stdout).toMatch(/^kind = "yubikey-piv"\nserial = 12345678\non-removal/m);
+    expect(dry.stdout).not.toContain('uri = ');
   });
 
   it('everything that needs an agent says how to start one', async () => {

@@ -332,6 +332,18 @@ describe('default configuration', () => {
     );
   });
 
+  it.each(['/usr/lib/libykcs11.so', undefined])('reads back a YubiKey whose driver is %s', (module) => {
+    const key = { ...token, kind: 'yubikey-piv', serial: '4294967295', module, env: {} } as const;
+    const config = parseConfig(defaultConfig({ domain: 'acme.example', tokens: [key] }), FILE);
+    const { name, onRemoval, pin } = key;
+    expect(config.tokens).toEqual([
+      {
+        ...{ kind: key.kind, name, serial: key.serial, module, onRemoval, pin, env: {} },
+        releaseAfterSeconds: 300,
+      },
+    ]);
+  });
+
   it('shows the true defaults as comments', () => {
     const text = defaultConfig({ domain: 'acme.example', tokens: [] });
     const uncommented = text.replace(

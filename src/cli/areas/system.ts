@@ -7,6 +7,7 @@ export const SYSTEM_COMMANDS: readonly CommandSpec[] = [
     summary: 'write touchstone.toml and policy.toml; never overwrites',
     options: [
       { flags: '--softhsm', summary: 'use a private SoftHSM token in the state folder' },
+      { flags: '--yubikey <serial>', summary: 'the PIV applet of a YubiKey; the number is printed on it' },
       { flags: '--module <path>', summary: 'PKCS#11 module of the token' },
       { flags: '--token <uri>', summary: 'RFC 7512 URI of the token, for example pkcs11:token=release' },
       { flags: '--name <name>', summary: 'what the token is called in the configuration (default release)' },
@@ -23,7 +24,8 @@ export const SYSTEM_COMMANDS: readonly CommandSpec[] = [
     ],
     examples: [
       'touchstone init --softhsm --domain acme.example',
-      'touchstone init --module /usr/lib/x86_64-linux-gnu/libykcs11.so --token "pkcs11:token=YubiKey%20PIV" --domain acme.example',
+      'touchstone init --yubikey 12345678 --domain acme.example',
+      'touchstone init --module /usr/lib/softhsm/libsofthsm2.so --token "pkcs11:token=release" --domain acme.example',
     ],
     load: async () => (await import('../commands/init.js')).init,
   },

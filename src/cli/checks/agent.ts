@@ -48,7 +48,12 @@ async function guardCheck(client: AgentClient): Promise<Check> {
 function tokenCheck(token: TokenStatusInfo): Check {
   const name = `token ${token.name}`;
   const { reason } = token;
-  if (token.triesLeft === 'locked') return fail(name, 'the PIN is locked', 'reset it with the PUK or SO PIN');
+  if (token.triesLeft === 'locked')
+    return fail(
+      name,
+      'the PIN is locked',
+      'unblock it with the PUK or SO PIN; to reset the token would erase its keys',
+    );
   if (token.alert !== undefined) return fail(name, token.alert.message, token.alert.hint);
   if (token.triesLeft === 'last')
     return warn(name, 'one PIN try is left', 'be sure of the PIN before the next unlock');

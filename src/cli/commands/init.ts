@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
-import { defaultConfig } from '../../config/default-config.js';
+import { defaultConfig, type NewToken } from '../../config/default-config.js';
 import { parseConfig } from '../../config/document.js';
 import type { Pkcs11TokenConfig } from '../../config/token-document.js';
 import { AgentError } from '../../errors/agent-error.js';
@@ -18,6 +18,7 @@ import { placesOf } from '../places.js';
 const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;
 const ON_REMOVAL = ['keep', 'lock'] as const;
+const MAX_SERIAL = 2 ** 32 - 1;
 
 /** Writes both files, or says with --dry-run what they would hold. */
 export async function init(context: CliContext, invocation: Invocation): Promise<CommandResult> {
@@ -37,7 +38,7 @@ export async function init(context: CliContext, invocation: Invocation): Promise
     const text = `# ${places.configFile}\n${config}\n# ${places.policyFile}\n${defaultPolicy()}`;
     return { json: { ...json, written: false }, text: text.trimEnd() };
   }
-  write(places, { config, softhsm: token.embedded ? softhsm : undefined, module: token.module });
+  write(places, config, token, softhsm);
   context.note('touchstone: next: "touchstone agent start", then "touchstone token setup"');
   return {
     json: { ...json, written: true },
@@ -45,18 +46,27 @@ export async function init(context: CliContext, invocation: Invocation): Promise
   };
 }
 
-function tokenOf(options: OptionValues, softhsm: string): Pkcs11TokenConfig {
-  const name = options.text('name') ?? 'release';
-  const embedded = options.flag('softhsm');
+function tokenOf(options: OptionValues, softhsm: string): NewToken {
   const pinFile = options.text('pin-file');
-  return {
-    kind: 'pkcs11',
-    name,
-    ...(embedded ? embeddedToken(options, name, softhsm) : ownToken(options)),
+  const pin: NewToken['pin'] =
+    pinFile === undefined ? { source: 'person' } : { source: 'file', path: pinFile };
+  const any = {
+    name: options.text('name') ?? 'release',
     onRemoval: options.choice('on-removal', ON_REMOVAL) ?? 'keep',
-    embedded,
-    pin: pinFile === undefined ? { source: 'person' } : { source: 'file', path: pinFile },
+    pin,
   };
+  const serial = options.integer('yubikey', { min: 1, max: MAX_SERIAL });
+  const embedded = options.flag('softhsm');
+  if (serial === undefined) {
+    const home = embedded ? embeddedToken(options, any.name, softhsm) : ownToken(options);
+    return { kind: 'pkcs11', ...any, ...home, embedded };
+  }
+  if (embedded || options.text('token') !== undefined) {
+    throw new AgentError('usage.invalid', {
+      message: 'option --yubikey: it names the token, so --softhsm and --token do not go with it',
+    });
+  }
+  return { kind: 'yubikey-piv', ...any, serial: String(serial), module: options.text('module'), env: {} };
 }
 
 function embeddedToken(
@@ -80,21 +90,15 @@ function ownToken(options: OptionValues): Pick<Pkcs11TokenConfig, 'module' | 'ur
   if (module !== undefined && uri !== undefined) return { module, uri, env: {} };
   throw new AgentError('usage.invalid', {
     message: 'no token was named',
-    hint: 'give --softhsm, or --module PATH and --token URI',
+    hint: 'give --yubikey SERIAL, --module PATH and --token URI, or --softhsm',
   });
 }
 
-interface Writing {
-  readonly config: string;
-  readonly softhsm: string | undefined;
-  readonly module: string;
-}
-
 /** The configuration comes last: as long as it is missing, init can be run again. */
-function write(places: AgentPaths, { config, softhsm, module }: Writing): void {
+function write(places: AgentPaths, config: string, token: NewToken, softhsm: string): void {
   makeFolder(places.stateDir);
   makeFolder(dirname(places.configFile));
-  if (softhsm !== undefined) provisionSoftHsm(softhsm, module);
+  if (token.kind === 'pkcs11' && token.embedded) provisionSoftHsm(softhsm, token.module);
   writeFileAtomic(places.policyFile, defaultPolicy(), PRIVATE_FILE);
   writeFileAtomic(places.configFile, config, PRIVATE_FILE);
 }

@@ -31,7 +31,7 @@ export function findCard(serial: string): FoundCard {
   }
   if (failure instanceof AgentError && failure.code !== 'token.unsupported') throw failure;
   throw new AgentError('token.absent', {
-    message: `YubiKey ${serial}: it is not connected`,
+    message: `YubiKey ${serial}: it is not connected${others.length === 0 ? '' : `; connected: ${others.join(', ')}`}`,
     details: { serial, connected: others },
   });
 }
