@@ -1,5 +1,5 @@
 /**
- * `certificates/` in the state folder: one DSSE envelope for each statement about a key, and in `certificates-seen.json` how many there
+ * `certificates/` in the state folder: one DSSE envelope for each statement about a key, and in `certificates-seen.json` which there
  * were and how late it was. A folder that somebody puts back, or a clock that goes back, would bring back what was revoked or expired.
  */
 import { readdirSync } from 'node:fs';
@@ -13,29 +13,34 @@ import { loadStateFile, saveStateFile, type StateFormat } from './versions.js';
 
 /** A certificate with 32 signatures stays far below. */
 const MAX_ENVELOPE_BYTES = 64 * 1024;
+/** Of a name of a file, without its ending. */
+const HASH_DIGITS = 64;
 /** The time is written down this often: the most that a clock which went back while the agent was stopped can win. Milliseconds. */
 const REMEMBER_MS = 600_000;
 
 const SEEN_SCHEMA = z.strictObject({
   format: z.literal('touchstone-certificates-seen'),
-  version: z.literal(1),
+  version: z.literal(2),
   statements: z.int().min(0),
+  /** Hashes of their payloads: as many others in their place would be another state. */
+  hashes: z.array(z.string().regex(/^[0-9a-f]{64}$/)),
   /** Milliseconds since 1970. */
   time: z.int().min(0),
 });
 
 const SEEN_FORMAT: StateFormat<typeof SEEN_SCHEMA> = {
   format: 'touchstone-certificates-seen',
-  version: 1,
+  version: 2,
   schema: SEEN_SCHEMA,
-  maxBytes: 4096,
-  migrations: [],
+  maxBytes: 8 * 1024 * 1024,
+  // Only how many they were is known of those before.
+  migrations: [{ from: 1, migrate: (content) => ({ ...content, hashes: [] }) }],
 };
 
 export class CertificateFolder {
   readonly path: string;
   readonly #seenPath: string;
-  #statements = 0;
+  readonly #hashes = new Set<string>();
   #latestMs = 0;
   #rememberedMs = 0;
 
@@ -51,24 +56,27 @@ export class CertificateFolder {
    */
   load(): readonly Buffer[] {
     ensurePrivateFolder(this.path, 'state');
-    const seen = loadStateFile(this.#seenPath, SEEN_FORMAT) ?? { statements: 0, time: 0 };
+    const seen = loadStateFile(this.#seenPath, SEEN_FORMAT) ?? { statements: 0, hashes: [], time: 0 };
     this.#latestMs = seen.time;
     this.#rememberedMs = seen.time;
     const names = readdirSync(this.path).filter((name) => /^[0-9a-f]{64}\.json$/.test(name));
-    if (names.length < seen.statements) {
+    const there = new Set(names.map((name) => name.slice(0, HASH_DIGITS)));
+    const missing = seen.hashes.filter((hash) => !there.has(hash)).length;
+    if (missing > 0 || there.size < seen.statements) {
+      const lost = Math.max(missing, seen.statements - there.size);
       throw new AgentError('certificate.older', {
-        message: `checking ${this.path}: it holds ${names.length} statements, ${seen.statements} were seen`,
+        message: `checking ${this.path}: ${lost} of ${seen.statements} statements that were seen are missing`,
         details: { path: this.path },
       });
     }
-    this.#statements = names.length;
+    for (const hash of there) this.#hashes.add(hash);
     return names.flatMap((name) => readFileBounded(join(this.path, name), MAX_ENVELOPE_BYTES) ?? []);
   }
 
   /** @param hash of the payload, the name of the file. @throws AgentError `state.write` */
   add(hash: string, envelope: Uint8Array): void {
     writeFileAtomic(join(this.path, `${hash}.json`), envelope);
-    this.#statements += 1;
+    this.#hashes.add(hash);
     this.remember();
   }
 
@@ -86,8 +94,9 @@ export class CertificateFolder {
     try {
       saveStateFile(this.#seenPath, {
         format: 'touchstone-certificates-seen',
-        version: 1,
-        statements: this.#statements,
+        version: 2,
+        statements: this.#hashes.size,
+        hashes: [...this.#hashes].sort(),
         time,
       });
     } catch {

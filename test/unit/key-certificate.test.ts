@@ -1,6 +1,6 @@
 /** Certificates of repository keys: one form, a threshold of roots, a chain, and a clock that cannot be turned back. */
 import { createHash } from 'node:crypto';
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { pae } from '../../src/encoding/dsse-pae.js';
@@ -176,6 +176,26 @@ describe('the folder', () => {
     expect(readdirSync(folder.path)).toEqual([`${hash}.json`]);
     rmSync(join(folder.path, `${hash}.json`));
     expect(codeOf(() => new CertificateFolder(temp.path).load())).toBe('certificate.older');
+  });
+
+  it('notices when something else stands in the place of a statement', () => {
+    using temp = new TempFolder();
+    const folder = new CertificateFolder(temp.path);
+    folder.load();
+    const envelope = certificateEnvelope(certificateFor(key), [alice]);
+    const { hash } = verifyKeyCertificate(envelope, rootsOf(1));
+    folder.add(hash, envelope);
+    renameSync(join(folder.path, `${hash}.json`), join(folder.path, `${'0'.repeat(64)}.json`));
+    expect(codeOf(() => new CertificateFolder(temp.path).load())).toBe('certificate.older');
+  });
+
+  it('goes by the number of statements where a release before wrote only that down', () => {
+    using temp = new TempFolder();
+    const seen = { format: 'touchstone-certificates-seen', version: 1, statements: 1, time: 0 };
+    writeFileSync(join(temp.path, 'certificates-seen.json'), JSON.stringify(seen));
+    expect(codeOf(() => new CertificateFolder(temp.path).load())).toBe('certificate.older');
+    writeFileSync(join(temp.path, 'certificates', `${'0'.repeat(64)}.json`), '{}');
+    expect(new CertificateFolder(temp.path).load()).toHaveLength(1);
   });
 
   it('goes by the latest time that was ever seen, also after a restart', () => {
