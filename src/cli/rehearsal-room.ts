@@ -49,6 +49,11 @@ export class RehearsalRoom implements AsyncDisposable {
     }
   }
 
+  /** Absolute path of a folder for what belongs to the keys of this machine. */
+  get trustDir(): string {
+    return join(this.#folder, 'trust');
+  }
+
   readonly readPin = (): Promise<Buffer> => Promise.resolve(Buffer.from(PIN, 'utf8'));
 
   /** Runs `touchstone ARGV` on this machine. @returns standard output @throws AgentError `integrate.program` */

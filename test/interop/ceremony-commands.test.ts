@@ -1,6 +1,7 @@
 /** A ceremony as people run it: enrolled, prepared, opened, reviewed, signed and closed by commands, with a SoftHSM token for each holder. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { decodeEnvelope } from '../../src/formats/dsse.js';
 import { readTufRoot } from '../../src/formats/tuf/reader.js';
 import { readTranscript } from '../../src/ceremony/transcript.js';
 import { publicKeyPem } from '../../src/crypto/public-key.js';
@@ -131,6 +132,35 @@ it('closes, is sealed, and what comes out verifies', async () => {
   const accepted = ['alice accepted', 'carol accepted'];
   expect(pins).toEqual(['alice refused', ...accepted, ...accepted]);
   expect(events.filter(({ event }) => event === 'sealed')).toHaveLength(2);
+});
+
+it('rehearses certificates of repository keys, which go by this root', LONG, async () => {
+  const next = temp.join('keys-1');
+  const from = ['--base', `${folder}/out/1.root.json`, '--policy', `${folder}/out/policy.json`];
+  const keys = ['app', 'web'].flatMap((name) => [
+    '--certify',
+    `registry.example/${name}#cosign@1=targets.pem`,
+  ]);
+  await done(
+    ...[
+      'new',
+      'certify',
+      ...keys,
+      ...from,
+      '--previous',
+      `${folder}/transcript.jsonl`,
+      '--id',
+      'acme-keys-1',
+    ],
+    ...['--expires', '2027-09-01', '--reason', 'two keys', '--out', next],
+  );
+  await done('rehearse', next, '--out', temp.join('rehearsal-keys'));
+  const made = readdirSync(temp.join('rehearsal-keys', 'out')).filter((name) => name.includes('certificate'));
+  expect(made).toHaveLength(2);
+  for (const name of made) {
+    const bytes = readFileSync(temp.join('rehearsal-keys', 'out', name), 'utf8');
+    expect(() => decodeEnvelope(bytes)).toThrow();
+  }
 });
 
 it('rehearses the next one, which begins with this root', LONG, async () => {

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { readEnvelope } from '../../src/formats/notary1/reader.js';
 import { TrustServer } from '../../src/trust/server.js';
 import { CeremonyRoom } from '../support/ceremony-room.js';
 import { TOUCHSTONE, type CommandResult } from '../support/demo-agent.js';
@@ -16,8 +17,8 @@ import { TrustStack, type TrustPublisher } from '../support/trust-stack.js';
 
 const APP = 'localhost:5000/ceremony/app';
 const WEB = 'localhost:5000/ceremony/web';
-const COMMAND_MS = 60_000;
-const TEST_MS = 240_000;
+const COMMAND_MS = 120_000;
+const TEST_MS = 300_000;
 const TODAY = new Date().toISOString().slice(0, 10);
 const EXPIRES = new Date(Date.now() + 400 * 86_400_000).toISOString().slice(0, 10);
 
@@ -177,6 +178,27 @@ it(
     }
     const late = await imported(temp.join('notary-1'));
     expect([late.status, late.stdout]).toEqual([1, expect.stringContaining(`${WEB} has root 2 already`)]);
+  },
+  TEST_MS,
+);
+
+it(
+  'rehearses that, and publishes nothing of a rehearsal',
+  async () => {
+    const out = temp.join('rehearsal-2');
+    const waived = ['--waive', 'THRESHOLD-SANE=alice'];
+    const argv = ['ceremony', 'rehearse', temp.join('notary-2'), '--out', out, ...waived];
+    await room.agent.must(argv, { timeoutMs: 2 * COMMAND_MS });
+    const roots = readdirSync(`${out}/out`, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('/REHEARSAL-2.root.json'),
+    );
+    expect(roots).toHaveLength(2);
+    for (const name of roots) {
+      const bytes = readFileSync(`${out}/out/${name}`);
+      expect(() => readEnvelope(bytes, 'root')).toThrow();
+    }
+    const { status, stderr } = await imported(out);
+    expect([status, stderr]).toEqual([1, expect.stringContaining('it was a rehearsal')]);
   },
   TEST_MS,
 );

@@ -100,8 +100,18 @@ export const CEREMONY_COMMANDS: readonly CommandSpec[] = [
     summary:
       'play a prepared ceremony on SoftHSM tokens named after the holders; nothing of it verifies in earnest',
     arguments: [FOLDER],
-    options: [{ flags: '--out <folder>', summary: 'folder to make', required: true }],
-    examples: ['touchstone ceremony rehearse root-8 --out rehearsal-8'],
+    options: [
+      { flags: '--out <folder>', summary: 'folder to make', required: true },
+      {
+        flags: '--waive <check=name>',
+        summary: 'check that will be waived on the day, and by whom',
+        kind: 'list',
+      },
+    ],
+    examples: [
+      'touchstone ceremony rehearse root-8 --out rehearsal-8',
+      'touchstone ceremony rehearse notary-2 --out rehearsal-2 --waive THRESHOLD-SANE=lena',
+    ],
     load: async () => (await import('../commands/ceremony-rehearse.js')).ceremonyRehearse,
   },
   {

@@ -1,6 +1,7 @@
 /** `touchstone ceremony rehearse`: the whole ceremony once through, on tokens that are thrown away. */
 
 import { resolve } from 'node:path';
+import type { OpenDocument } from '../../ceremony/document.js';
 import { enrol } from '../../ceremony/enrolling.js';
 import type { Enrolment } from '../../ceremony/enrolment.js';
 import type { CeremonyFacts } from '../../ceremony/facts.js';
@@ -10,7 +11,13 @@ import type { HeldKey } from '../../ceremony/holder-book.js';
 import { loadFolder } from '../../ceremony/loading.js';
 import { prepareCeremony } from '../../ceremony/preparing.js';
 import { signRehearsalBase } from '../../ceremony/rehearsal-base.js';
-import { keysToRehearse, rehearsalBase, rehearsalPreparation } from '../../ceremony/rehearsal.js';
+import {
+  keysToRehearse,
+  rehearsalPreparation,
+  rehearsalRoot,
+  rehearsedRepositories,
+  type RehearsalFiles,
+} from '../../ceremony/rehearsal.js';
 import { AgentError } from '../../errors/agent-error.js';
 import { withAgent } from '../agent-session.js';
 import { confirmationOf } from '../ceremony-text.js';
@@ -20,6 +27,9 @@ import { RehearsalRoom } from '../rehearsal-room.js';
 
 /** Whoever answers for checks that tokens of a rehearsal cannot pass. */
 const WAIVED = ['BASE-LATEST', 'KEY-ATTESTED', 'KEY-FIRMWARE'].map((check) => `--waive=${check}=rehearsal`);
+
+/** Of a rehearsal: nobody reads the certificates afterwards. */
+const CERTIFICATE_DAYS = 400;
 
 /** A key of the ceremony, and the token that stands for its own. */
 interface Part {
@@ -43,7 +53,9 @@ export async function ceremonyRehearse(
     parts.map(({ token }) => token),
   );
   await prepare(room, facts, parts, output);
-  const steps = await play(context, room, output.path);
+  // A rehearsal goes by no transcript, so nothing has to be said of its seals.
+  const waived = options.list('waive').filter((one) => !one.startsWith('PREVIOUS-SEALED='));
+  const steps = await play(context, room, output.path, waived);
   return {
     json: { folder: output.path, tokens: parts.map(({ token }) => token), steps },
     text: `It works: every step went through, and nothing of it verifies in earnest.\nwritten: ${output.path}`,
@@ -75,50 +87,62 @@ async function prepare(
   parts: readonly Part[],
   output: CeremonyFolder,
 ): Promise<void> {
-  const { id } = facts.request.value;
-  const repository = repositoryOfPolicy(id);
+  const ceremony = facts.request.value.id;
+  const repository = repositoryOfPolicy(ceremony);
+  const { readPin, trustDir } = room;
+  const notaryRepositories = rehearsedRepositories(facts);
   await withAgent(room.context, async (client) => {
-    const { readPin } = room;
     const understudies = new Map<string, Enrolment>();
     const tokens = new Map<string, string>();
     for (const { held, token } of parts) {
-      const order = {
-        ceremony: id,
-        holder: held.holder,
-        token,
-        repository,
-        algorithm: 'ecdsa-p256',
-      } as const;
+      const order = { ceremony, holder: held.holder, token, repository, notaryRepositories } as const;
       const { value } = await enrol(
-        { client, readPin, trustDir: output.path },
-        { ...order, notaryRepositories: [], certificateDays: 1, bag: 'rehearsal' },
+        { client, readPin, trustDir },
+        { ...order, algorithm: 'ecdsa-p256', certificateDays: CERTIFICATE_DAYS, bag: 'rehearsal' },
       );
       understudies.set(held.keyId, value);
       tokens.set(value.keyId, token);
     }
-    const newest = facts.documents[0]?.base.at(-1)?.document;
-    const base =
-      newest === undefined
-        ? []
-        : [
-            await signRehearsalBase(
-              { client, readPin, repository, tokens },
-              id,
-              rehearsalBase(newest, understudies),
-            ),
-          ];
-    prepareCeremony(output, rehearsalPreparation(facts, understudies, base));
+    const signer = { client, readPin, repository, tokens };
+    const files = await signedRoots(facts, (id, root) =>
+      signRehearsalBase(signer, ceremony, rehearsalRoot(id, root, understudies)),
+    );
+    prepareCeremony(output, rehearsalPreparation(facts, understudies, files));
   });
 }
 
+/** The newest roots that documents begin with, and those that they go by, each signed once. */
+async function signedRoots(
+  { documents }: CeremonyFacts,
+  sign: (id: string, root: OpenDocument) => Promise<Buffer>,
+): Promise<RehearsalFiles> {
+  const files = new Map<string, { readonly base: readonly Buffer[]; readonly authority: Buffer | null }>();
+  const authorities = new Map<string, Buffer>();
+  for (const { order, base, authority } of documents) {
+    const newest = base.at(-1);
+    if (authority !== undefined && !authorities.has(authority.sha256))
+      authorities.set(authority.sha256, await sign('root', authority.document));
+    files.set(order.id, {
+      base: newest === undefined ? [] : [await sign(order.id, newest.document)],
+      authority: authorities.get(authority?.sha256 ?? '') ?? null,
+    });
+  }
+  return files;
+}
+
 /** The steps as people run them, each by its own command. */
-async function play(context: CliContext, room: RehearsalRoom, folder: string): Promise<readonly string[]> {
+async function play(
+  context: CliContext,
+  room: RehearsalRoom,
+  folder: string,
+  waived: readonly string[],
+): Promise<readonly string[]> {
   const today = new Date().toISOString().slice(0, 10);
   const pin = ['--pin-file', room.pinFile];
   const { facts } = loadFolder(CeremonyFolder.open(folder));
   const confirmation = facts === undefined ? '' : confirmationOf(facts);
   const steps: readonly (readonly string[])[] = [
-    ['open', folder, '--today', today, ...WAIVED],
+    ['open', folder, '--today', today, ...WAIVED, ...waived.map((one) => `--waive=${one}`)],
     ['review', folder, '--confirm', confirmation],
     ['sign', folder, ...pin],
     ['close', folder],
