@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { CeremonyAction } from '../../ceremony/action.js';
 import { documentsFor } from '../../ceremony/carried.js';
-import { previousSealed } from '../../ceremony/checks/sealed.js';
+import { ENTRY_CHECKS, WAIVABLE } from '../../ceremony/checks/all.js';
+import type { CheckResult } from '../../ceremony/checks/check.js';
 import { defaultPolicy } from '../../ceremony/default-policy.js';
 import { readEnrolment, type Enrolment } from '../../ceremony/enrolment.js';
 import type { CeremonyFacts } from '../../ceremony/facts.js';
@@ -55,23 +56,30 @@ export async function ceremonyNew(
     documents,
   });
   const { facts } = loadFolder(folder);
+  const failing = facts === undefined ? [] : failingOn(facts, created.slice(0, 10));
   const text = [
-    ...(facts === undefined ? [] : [diffText(facts), ...unsealedText(facts)]),
+    ...(facts === undefined ? [] : [diffText(facts)]),
+    ...failing.map((result) => failingText(result)),
     hashText('request', request.sha256),
     hashText('MANIFEST', manifest),
     `Have both hashes reviewed, then carry ${folder.path} in; there "touchstone ceremony open" is next.`,
   ].join('\n\n');
-  const json = { folder: folder.path, id, action: action.type, request: request.sha256, manifest };
+  const json = { folder: folder.path, id, action: action.type, request: request.sha256, manifest, failing };
   return {
     json: { ...json, requestWords: pgpWords(request.sha256), manifestWords: pgpWords(manifest) },
     text,
   };
 }
 
-/** Said while there is time to have the transcript before sealed. */
-function unsealedText(facts: CeremonyFacts): readonly string[] {
-  const failed = previousSealed(facts).find(({ passed }) => !passed);
-  return failed === undefined ? [] : [`It will not open as it is: ${failed.check}: ${failed.says}.`];
+/** What the room would stumble over, found while there is time to put it right. @param today `YYYY-MM-DD` */
+function failingOn(facts: CeremonyFacts, today: string): readonly CheckResult[] {
+  return ENTRY_CHECKS.flatMap((check) => check({ ...facts, today })).filter(({ passed }) => !passed);
+}
+
+function failingText({ check, subject, says }: CheckResult): string {
+  const where = subject === '' ? '' : ` (${subject})`;
+  const waived = WAIVABLE.has(check) ? ` Unless somebody answers for it: open --waive ${check}=NAME.` : '';
+  return `It will not open as it is: ${check}${where}: ${says}.${waived}`;
 }
 
 /** Repositories that get their first root: those that are named, else those that keys were collected for. */
