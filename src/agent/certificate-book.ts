@@ -5,13 +5,14 @@ import { AgentError, asAgentError } from '../errors/agent-error.js';
 import { certificateStanding, type CertificateStanding } from '../formats/key-certificate/standing.js';
 import {
   certificateRoots,
+  payloadHash,
   storedRevocation,
   verifyKeyCertificate,
   type CertificateRoots,
   type VerifiedCertificate,
 } from '../formats/key-certificate/verify.js';
 import type { ClientKey } from '../keys/key-record.js';
-import type { CertificateFolder } from '../state/certificate-folder.js';
+import type { CertificateFolder, StoredCertificate } from '../state/certificate-folder.js';
 
 /** A certificate that was valid when it was looked at, good until it ends. */
 interface Pass {
@@ -104,7 +105,9 @@ export class CertificateBook {
 
   #load(): void {
     try {
-      const verified = this.#options.folder.load().flatMap((envelope) => this.#verified(envelope));
+      const stored = this.#options.folder.load();
+      for (const each of stored) requireWhole(each);
+      const verified = stored.flatMap(({ envelope }) => this.#verified(envelope));
       for (const statement of inOrder(verified)) this.#take(statement);
     } catch (thrown) {
       this.#problem = asAgentError(thrown);
@@ -154,6 +157,23 @@ export class CertificateBook {
     };
     this.#passes.set(record.keyId, pass);
     return pass;
+  }
+}
+
+/** A revocation that cannot be read any more must not count as none. @throws AgentError `state.damaged` */
+function requireWhole({ hash, envelope, path }: StoredCertificate): void {
+  if (hashIn(envelope) === hash) return;
+  throw new AgentError('state.damaged', {
+    message: `${path}: it is not the statement that its name is the hash of`,
+    details: { path },
+  });
+}
+
+function hashIn(envelope: Buffer): string | undefined {
+  try {
+    return payloadHash(envelope);
+  } catch {
+    return undefined;
   }
 }
 

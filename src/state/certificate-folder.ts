@@ -37,6 +37,14 @@ const SEEN_FORMAT: StateFormat<typeof SEEN_SCHEMA> = {
   migrations: [{ from: 1, migrate: (content) => ({ ...content, hashes: [] }) }],
 };
 
+/** As it is stored: unverified. */
+export interface StoredCertificate {
+  /** That its payload has to have: the name of the file. */
+  readonly hash: string;
+  readonly envelope: Buffer;
+  readonly path: string;
+}
+
 export class CertificateFolder {
   readonly path: string;
   readonly #seenPath: string;
@@ -54,7 +62,7 @@ export class CertificateFolder {
    * Every envelope, unverified.
    * @throws AgentError `certificate.older` when some are missing, `state.damaged`, `state.folder`, `state.write`, `usage.file`
    */
-  load(): readonly Buffer[] {
+  load(): readonly StoredCertificate[] {
     ensurePrivateFolder(this.path, 'state');
     const seen = loadStateFile(this.#seenPath, SEEN_FORMAT) ?? { statements: 0, hashes: [], time: 0 };
     this.#latestMs = seen.time;
@@ -70,7 +78,10 @@ export class CertificateFolder {
       });
     }
     for (const hash of there) this.#hashes.add(hash);
-    return names.flatMap((name) => readFileBounded(join(this.path, name), MAX_ENVELOPE_BYTES) ?? []);
+    return [...there].map((hash) => {
+      const path = join(this.path, `${hash}.json`);
+      return { hash, path, envelope: readFileBounded(path, MAX_ENVELOPE_BYTES) ?? Buffer.alloc(0) };
+    });
   }
 
   /** @param hash of the payload, the name of the file. @throws AgentError `state.write` */

@@ -1,4 +1,6 @@
 /** The book of certificates over a change of who certifies. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { CertificateBook } from '../../src/agent/certificate-book.js';
 import { CertificateFolder } from '../../src/state/certificate-folder.js';
@@ -50,4 +52,22 @@ it('passes over a certificate whose signers are roots no more', () => {
   const after = bookOf(bob, carol);
   expect(after.book.list(leaf.keyId)).toEqual([]);
   expect(after.notes).toEqual(['certificate passed over']);
+});
+
+it.each([
+  ['cut off', (bytes: Buffer) => bytes.subarray(0, -10)],
+  ['of another key', () => Buffer.from(certificateEnvelope(certificateFor(carol), [alice, bob]))],
+  ['empty', () => Buffer.alloc(0)],
+])('takes a revocation that is %s for damage, not for none', (_what, damage) => {
+  const { book } = bookOf(alice, bob);
+  const { hash } = book.add(certificateEnvelope(certificateFor(leaf), [alice, bob])).statement;
+  const revocation = certificateFor(leaf, { action: 'revoke', kinds: [], previous: hash });
+  const revoked = book.add(certificateEnvelope(revocation, [alice, bob])).statement.hash;
+  const file = path.join(temp.path, 'certificates', `${revoked}.json`);
+  writeFileSync(file, damage(readFileSync(file)));
+  const after = bookOf(alice, bob);
+  expect(after.notes).toEqual(['certificates not in force']);
+  expect(() => after.book.add(certificateEnvelope(certificateFor(carol), [alice, bob]))).toThrow(
+    expect.objectContaining({ code: 'state.damaged' }),
+  );
 });

@@ -172,7 +172,7 @@ describe('the folder', () => {
     const envelope = certificateEnvelope(certificateFor(key), [alice]);
     const { hash } = verifyKeyCertificate(envelope, rootsOf(1));
     folder.add(hash, envelope);
-    expect(new CertificateFolder(temp.path).load()).toEqual([envelope]);
+    expect(new CertificateFolder(temp.path).load()).toMatchObject([{ hash, envelope }]);
     expect(readdirSync(folder.path)).toEqual([`${hash}.json`]);
     rmSync(join(folder.path, `${hash}.json`));
     expect(codeOf(() => new CertificateFolder(temp.path).load())).toBe('certificate.older');

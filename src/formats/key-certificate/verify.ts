@@ -58,6 +58,11 @@ export function storedRevocation(source: Buffer): VerifiedCertificate | undefine
   return certificate.action === 'revoke' ? { certificate, hash: hashOf(envelope), signers: [] } : undefined;
 }
 
+/** Lower-case hex SHA-256 of what an envelope says. @throws AgentError `certificate.invalid` when it is none */
+export function payloadHash(source: Buffer): string {
+  return hashOf(read(source));
+}
+
 function hashOf({ payload }: DsseEnvelope): string {
   return createHash('sha256').update(payload).digest('hex');
 }
