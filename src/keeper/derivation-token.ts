@@ -23,8 +23,15 @@ export function holdsDerivation(unit: TokenUnit, { derivation }: KeyringAnchor):
   return unit.status().uri === derivation.home.token;
 }
 
-/** Why nothing can be derived now; a card is locked again by the unlock itself, so another one of that kind would not help. */
-export function derivationLocked(units: Iterable<TokenUnit>, anchor: KeyringAnchor): AgentError {
+/**
+ * Why nothing can be derived now; a card is locked again by the unlock itself, so another one of that kind would not help.
+ * @param repository that a key was to be derived for
+ */
+export function derivationLocked(
+  units: Iterable<TokenUnit>,
+  anchor: KeyringAnchor,
+  repository: string,
+): AgentError {
   const isCard = [...units].some(
     (unit) => unit.config.kind === 'yubikey-piv' && holdsDerivation(unit, anchor),
   );
@@ -33,7 +40,7 @@ export function derivationLocked(units: Iterable<TokenUnit>, anchor: KeyringAnch
     details: { uri: anchor.derivation.home.token },
     ...(isCard
       ? {
-          hint: 'a card stays open under a lease that names its root: touchstone unlock --key REPOSITORY#root',
+          hint: `a card stays open under a lease that names its root: touchstone unlock --key ${repository}#root`,
         }
       : {}),
   });

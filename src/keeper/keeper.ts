@@ -267,7 +267,7 @@ export class Keeper {
     const unit = [...this.#units.values()].find(
       (candidate) => candidate.loggedIn && holdsDerivation(candidate, anchor),
     );
-    if (unit === undefined) throw derivationLocked(this.#units.values(), anchor);
+    if (unit === undefined) throw derivationLocked(this.#units.values(), anchor, fields.repository);
     const derived = await unit.section(() => deriveLeaf(unit, anchor.derivation, anchor.domain, fields));
     const publicKey = derived.spki.toString('base64');
     const known = this.#shelf.find(rawKeyId(derived.keyId));
