@@ -5,6 +5,7 @@ import { decodeEnvelope } from '../../src/formats/dsse.js';
 import { readTufRoot } from '../../src/formats/tuf/reader.js';
 import { readTranscript } from '../../src/ceremony/transcript.js';
 import { publicKeyPem } from '../../src/crypto/public-key.js';
+import { dayFromNow, TODAY } from '../support/ceremony-dates.js';
 import { CeremonyRoom } from '../support/ceremony-room.js';
 import type { CommandResult } from '../support/demo-agent.js';
 import { onlineKey } from '../support/software-holder.js';
@@ -64,7 +65,7 @@ it('prepares the first root', async () => {
   const enrolments = HOLDERS.flatMap((name) => ['--enrolment', `enrol-${name}.json`]);
   const online = ['targets=targets.pem', 'snapshot=online.pem', 'timestamp=online.pem'];
   await done(
-    ...['new', 'init', ...enrolments, '--threshold', '2', '--expires', '2027-06-01', '--name', 'acme'],
+    ...['new', 'init', ...enrolments, '--threshold', '2', '--expires', dayFromNow(190), '--name', 'acme'],
     ...[...online.flatMap((one) => ['--online', one]), '--reason', 'first root', '--out', folder],
   );
 });
@@ -83,7 +84,7 @@ it('rehearses it on tokens that are thrown away, and nothing of that verifies', 
 it('asks no token for anything before it was opened and reviewed', async () => {
   const sign = ['sign', folder, '--holder', 'alice', '--pin-file', room.agent.pinFile];
   expect(await refusedWith(...sign)).toBe('ceremony.order');
-  await done('open', folder, '--today', '2026-11-22', '--holder', 'alice', '--holder', 'carol');
+  await done('open', folder, '--today', TODAY, '--holder', 'alice', '--holder', 'carol');
   expect(await refusedWith(...sign)).toBe('ceremony.order');
   const { stdout } = await ceremony('review', folder, '--show');
   const words = /request:\n(?:.*\n){2} +([a-z]+ [a-z]+)/i.exec(stdout)?.[1] ?? '';
@@ -152,7 +153,7 @@ it('rehearses certificates of repository keys, which go by this root', LONG, asy
       '--id',
       'acme-keys-1',
     ],
-    ...['--expires', '2027-09-01', '--reason', 'two keys', '--out', next],
+    ...['--expires', dayFromNow(280), '--reason', 'two keys', '--out', next],
   );
   await done('rehearse', next, '--out', temp.join('rehearsal-keys'));
   const made = readdirSync(temp.join('rehearsal-keys', 'out')).filter((name) => name.includes('certificate'));
@@ -168,7 +169,7 @@ it('rehearses the next one, which begins with this root', LONG, async () => {
   const from = ['--base', `${folder}/out/1.root.json`, '--policy', `${folder}/out/policy.json`];
   await done(
     ...['new', 'extend', ...from, '--previous', `${folder}/transcript.jsonl`, '--id', 'acme-root-2'],
-    ...['--expires', '2027-09-01', '--reason', 'it expires', '--out', next],
+    ...['--expires', dayFromNow(280), '--reason', 'it expires', '--out', next],
   );
   await done('rehearse', next, '--out', temp.join('rehearsal-2'));
   const bytes = readFileSync(temp.join('rehearsal-2', 'out', 'REHEARSAL-2.root.json'));

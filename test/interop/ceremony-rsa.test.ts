@@ -9,6 +9,7 @@ import { decodeEnvelope } from '../../src/formats/dsse.js';
 import { certificateRoots, verifyKeyCertificate } from '../../src/formats/key-certificate/verify.js';
 import { readTufRoot } from '../../src/formats/tuf/reader.js';
 import { walkRoots } from '../../src/formats/tuf/root-chain.js';
+import { CREATED, EXPIRES } from '../support/ceremony-dates.js';
 import { CeremonyRoom } from '../support/ceremony-room.js';
 import { afterwards, openedSession, prepared, waive } from '../support/paper-ceremony.js';
 import { onlineKey, SoftwareHolder, TEST_POLICY } from '../support/software-holder.js';
@@ -76,8 +77,8 @@ it('sign a root that TUF reads, and certify a key for who checks with PKCS#1 v1.
           algorithm: 'ecdsa-p256',
           epoch: 1,
           kinds: ['dsse:*'],
-          notBefore: '2026-11-20T12:00:00Z',
-          notAfter: '2027-11-20T00:00:00Z',
+          notBefore: CREATED,
+          notAfter: EXPIRES,
           previous: null,
         },
       ],

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { TODAY } from '../support/ceremony-dates.js';
 import { initAction, prepared, signedAndClosed } from '../support/paper-ceremony.js';
 import { PROJECT_ROOT } from '../support/project-root.js';
 import { SoftwareHolder } from '../support/software-holder.js';
@@ -40,7 +41,7 @@ it('sees none when a ceremony is opened, and none when it is verified', () => {
   const closed = prepared(temp.join('closed'), { action }, holders);
   signedAndClosed(closed, holders);
   for (const [said, ...argv] of [
-    ['All checks are good.', 'open', fresh.path, '--today', '2026-11-22', '--holder', 'alice'],
+    ['All checks are good.', 'open', fresh.path, '--today', TODAY, '--holder', 'alice'],
     ['Everything holds.', 'verify', closed.path],
   ] as const) {
     const { printed, calls } = traced(PROGRAM, 'ceremony', ...argv);

@@ -10,14 +10,8 @@ import { publicKeyPem } from '../../src/crypto/public-key.js';
 import { readTufRoot } from '../../src/formats/tuf/reader.js';
 import { walkRoots } from '../../src/formats/tuf/root-chain.js';
 import { CeremonyRoom } from '../support/ceremony-room.js';
-import {
-  afterwards,
-  openedSession,
-  prepared,
-  TODAY,
-  waive,
-  type PaperFolder,
-} from '../support/paper-ceremony.js';
+import { TODAY } from '../support/ceremony-dates.js';
+import { afterwards, openedSession, prepared, waive, type PaperFolder } from '../support/paper-ceremony.js';
 import { rejectionOf } from '../support/rejection.js';
 import { onlineKey, TEST_POLICY } from '../support/software-holder.js';
 import { SoftHsmStore } from '../support/softhsm-store.js';

@@ -9,11 +9,8 @@ import { sealMessage } from '../../src/ceremony/seal.js';
 import { sealFactsOf, takeSeal } from '../../src/ceremony/sealing.js';
 import { CeremonySession } from '../../src/ceremony/session.js';
 import { TOOL_ACTOR } from '../../src/ceremony/transcript.js';
+import { CREATED, EXPIRES, TODAY } from './ceremony-dates.js';
 import { onlineKey, TEST_POLICY, type SoftwareHolder } from './software-holder.js';
-
-export const TODAY = '2026-11-22';
-const CREATED = '2026-11-20T12:00:00Z';
-const EXPIRES = '2027-11-20T00:00:00Z';
 
 export interface PaperFolder {
   readonly path: string;

@@ -6,6 +6,7 @@ import type { CeremonyFacts } from '../../src/ceremony/facts.js';
 import { sha256Hex } from '../../src/ceremony/one-form.js';
 import type { CeremonyPolicy } from '../../src/ceremony/policy.js';
 import { sealSignature, type SignatureFile } from '../../src/ceremony/signature-file.js';
+import { CREATED, TODAY } from './ceremony-dates.js';
 
 let serials = 10_000_000;
 
@@ -46,7 +47,7 @@ export class SoftwareHolder {
       derivationKeys: [],
       certificates: [],
       bag: '',
-      time: '2026-11-20T09:00:00Z',
+      time: CREATED,
       proof: this.sign(possessionMessage({ ceremony, holder, keyId })),
       ...change,
     };
@@ -69,7 +70,7 @@ export class SoftwareHolder {
         algorithm: 'ecdsa-p256',
         signature: this.sign(signingMessage(proposed, { ceremony, rehearsal }).bytes),
         token: { serial: this.serial, model: 'paper' },
-        time: '2026-11-22T09:30:00Z',
+        time: `${TODAY}T09:30:00Z`,
       }),
     );
   }

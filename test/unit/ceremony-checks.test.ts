@@ -11,6 +11,7 @@ import { lineAfter, type TranscriptLine } from '../../src/ceremony/transcript-li
 import { sealedFacts } from '../../src/ceremony/vouching.js';
 import type { JsonObject } from '../../src/formats/json-object.js';
 import { tufKeyOf } from '../../src/formats/tuf/key.js';
+import { dayFromNow } from '../support/ceremony-dates.js';
 import {
   afterwards,
   initAction,
@@ -358,17 +359,17 @@ const BAD: readonly (readonly [CheckName, string, () => CeremonyFacts])[] = [
   [
     'EXPIRY-FORMAT',
     'milliseconds',
-    () => proposing(rotation, (json) => (json.expires = '2027-11-20T00:00:00.000Z')),
+    () => proposing(rotation, (json) => (json.expires = `${dayFromNow(364)}T00:00:00.000Z`)),
   ],
   [
     'EXPIRY-WINDOW',
     'longer than the policy allows',
-    () => proposing(rotation, (json) => (json.expires = '2037-11-20T00:00:00Z')),
+    () => proposing(rotation, (json) => (json.expires = `${dayFromNow(4000)}T00:00:00Z`)),
   ],
   [
     'EXPIRY-WINDOW',
     'shorter than its windows',
-    () => proposing(rotation, (json) => (json.expires = '2026-12-20T00:00:00Z')),
+    () => proposing(rotation, (json) => (json.expires = `${dayFromNow(28)}T00:00:00Z`)),
   ],
   [
     'THRESHOLD-SANE',
@@ -416,8 +417,8 @@ const BAD: readonly (readonly [CheckName, string, () => CeremonyFacts])[] = [
         json.roles['timestamp']?.keyids.push(...(json.roles['root']?.keyids ?? [])),
       ),
   ],
-  ['CLOCK-SANE', 'a date before the request', () => ({ ...rotation, today: '2026-11-01' })],
-  ['CLOCK-SANE', 'a date after the end', () => ({ ...rotation, today: '2028-01-01' })],
+  ['CLOCK-SANE', 'a date before the request', () => ({ ...rotation, today: dayFromNow(-21) })],
+  ['CLOCK-SANE', 'a date after the end', () => ({ ...rotation, today: dayFromNow(405) })],
   ['CLOCK-SANE', 'no date', () => ({ ...rotation, today: undefined })],
   [
     'SIZE-LIMITS',

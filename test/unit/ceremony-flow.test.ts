@@ -9,6 +9,7 @@ import { CeremonySession } from '../../src/ceremony/session.js';
 import { asAgentError } from '../../src/errors/agent-error.js';
 import { readTufRoot } from '../../src/formats/tuf/reader.js';
 import { walkRoots } from '../../src/formats/tuf/root-chain.js';
+import { TODAY } from '../support/ceremony-dates.js';
 import { codeOf, thrownBy } from '../support/error-code.js';
 import {
   afterwards,
@@ -16,7 +17,6 @@ import {
   openedSession,
   prepared,
   signedAndClosed,
-  TODAY,
   waive,
 } from '../support/paper-ceremony.js';
 import { SoftwareHolder } from '../support/software-holder.js';

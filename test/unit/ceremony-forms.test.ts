@@ -16,6 +16,7 @@ import { readTufRoot, readTufTargets } from '../../src/formats/tuf/reader.js';
 import { countSignatures } from '../../src/formats/tuf/verify.js';
 import { buildTbs, sealTbs } from '../../src/formats/x509-tbs.js';
 import type { Enrolment } from '../../src/ceremony/enrolment.js';
+import { CREATED, dayFromNow, EXPIRES } from '../support/ceremony-dates.js';
 import { codeOf, thrownBy } from '../support/error-code.js';
 import {
   afterwards,
@@ -29,6 +30,7 @@ import {
 import { onlineKey, SoftwareHolder } from '../support/software-holder.js';
 import { TempFolder } from '../support/temp-folder.js';
 
+const LATER = `${dayFromNow(405)}T00:00:00Z`;
 const REPOSITORIES = ['registry.example/acme/app', 'registry.example/acme/tool'];
 const [alice, bob, carol, dave] = ['alice', 'bob', 'carol', 'dave'].map(
   (name) => new SoftwareHolder(name),
@@ -51,7 +53,7 @@ function certified(holder: SoftwareHolder, ceremony: string): Enrolment {
       serial: Buffer.from('40'.repeat(16), 'hex'),
       issuer: { CN: repository },
       subject: { CN: repository },
-      notBefore: new Date('2026-11-01T00:00:00Z'),
+      notBefore: new Date(`${dayFromNow(-21)}T00:00:00Z`),
       notAfter: new Date('2036-11-01T00:00:00Z'),
       spki,
       issuerSpki: spki,
@@ -209,8 +211,8 @@ describe('repositories', () => {
       algorithm: 'ecdsa-p256',
       epoch: 1,
       kinds: ['dsse:*'],
-      notBefore: '2026-11-20T12:00:00Z',
-      notAfter: '2027-11-20T00:00:00Z',
+      notBefore: CREATED,
+      notAfter: EXPIRES,
       previous: null,
     } as const;
     const folder = prepared(temp.join('one'), {
@@ -299,7 +301,7 @@ it('says what an extension changes, and that it changes nothing else', () => {
   const folder = prepared(temp.join('two'), {
     id: 'acme-root-2',
     action: { type: 'extend' },
-    expires: '2028-01-01T00:00:00Z',
+    expires: LATER,
     policy,
     previous,
     signers: ['alice', 'bob'],
@@ -310,7 +312,7 @@ it('says what an extension changes, and that it changes nothing else', () => {
   if (document === undefined) throw new Error('no document');
   expect(changesOf(document.base[0]?.document, document.proposed)).toEqual([
     { kind: 'version', from: 1, to: 2 },
-    { kind: 'expires', from: '2027-11-20T00:00:00Z', to: '2028-01-01T00:00:00Z' },
+    { kind: 'expires', from: EXPIRES, to: LATER },
   ]);
   expect(outputsOf(session.facts, false)[0]?.file).toBe('out/2.root.json');
 });

@@ -6,6 +6,7 @@ import { CeremonyFolder } from '../../src/ceremony/folder.js';
 import { readStored, takeInventory, type InventoryRow } from '../../src/ceremony/inventory.js';
 import type { CeremonyPolicy } from '../../src/ceremony/policy.js';
 import { attestedEnrolment, certificatesOf } from '../support/attested-enrolment.js';
+import { dayFromNow } from '../support/ceremony-dates.js';
 import { codeOf } from '../support/error-code.js';
 import { afterwards, initAction, prepared, signedAndClosed } from '../support/paper-ceremony.js';
 import { SoftwareHolder, TEST_POLICY } from '../support/software-holder.js';
@@ -42,7 +43,7 @@ beforeAll(() => {
   const { root, policy, previous } = afterwards(first, 1);
   const second = prepared(paths[1], {
     id: 'acme-root-2',
-    created: '2026-11-21T12:00:00Z',
+    created: `${dayFromNow(0)}T12:00:00Z`,
     action: { type: 'rotate', leaves: [carol.keyId], enters: [dave.keyId], threshold: null },
     policy,
     previous,

@@ -7,6 +7,7 @@ import { importInto } from '../../src/ceremony/importing.js';
 import { actionFrom } from '../../src/cli/ceremony-order.js';
 import { OptionValues } from '../../src/cli/option-values.js';
 import { publicKeyPem } from '../../src/crypto/public-key.js';
+import { CREATED, dayFromNow, EXPIRES } from '../support/ceremony-dates.js';
 import { codeOf, thrownBy } from '../support/error-code.js';
 import {
   afterwards,
@@ -21,7 +22,7 @@ import { TempFolder } from '../support/temp-folder.js';
 const [alice, bob, carol, dave] = ['alice', 'bob', 'carol', 'dave'].map(
   (name) => new SoftwareHolder(name),
 ) as [SoftwareHolder, SoftwareHolder, SoftwareHolder, SoftwareHolder];
-const DATES = { notBefore: '2026-11-20T12:00:00Z', notAfter: '2027-11-20T00:00:00Z' };
+const DATES = { notBefore: CREATED, notAfter: EXPIRES };
 let temp: TempFolder;
 
 beforeEach(() => {
@@ -166,6 +167,6 @@ describe('what came out', () => {
     expect(importInto(directory, [output]).map(({ isNew }) => isNew)).toEqual([false]);
     writeFileSync(temp.join('metadata', '3.root.json'), '{}');
     expect(codeOf(() => importInto(directory, [output]))).toBe('ceremony.import');
-    expect(calendarOf(session.facts)).toContain('DTSTART;VALUE=DATE:20270921\r\n');
+    expect(calendarOf(session.facts)).toContain(`DTSTART;VALUE=DATE:${dayFromNow(304).replaceAll('-', '')}\r\n`);
   });
 });

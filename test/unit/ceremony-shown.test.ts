@@ -6,6 +6,7 @@ import { HolderBook } from '../../src/ceremony/holder-book.js';
 import { writeForm } from '../../src/ceremony/one-form.js';
 import { readRequest } from '../../src/ceremony/request.js';
 import { sentenceOf } from '../../src/ceremony/sentences.js';
+import { CREATED, EXPIRES } from '../support/ceremony-dates.js';
 import { codeOf } from '../support/error-code.js';
 import { certificateFor, softwareRoot } from '../support/key-certificates.js';
 import { TEST_POLICY } from '../support/software-holder.js';
@@ -57,8 +58,8 @@ describe('the id of a document', () => {
       rehearsal: false,
       action: { type: 'extend' },
       reason: 'a test',
-      created: '2026-11-20T12:00:00Z',
-      expires: '2027-11-20T00:00:00Z',
+      created: CREATED,
+      expires: EXPIRES,
       policy: '0'.repeat(64),
       previous: null,
       enrolments: [],
