@@ -15,11 +15,13 @@ import {
 } from './manifest.js';
 import { registrySession, type SessionOptions } from './registry-session.js';
 import type { ServerSession } from './session.js';
-import { editTag } from './tag-edit.js';
+import { editTag, settled } from './tag-edit.js';
 
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 const MAX_BLOB_BYTES = 16 * 1024 * 1024;
 const MAX_REFERRER_PAGES = 20;
+/** Error code of the OCI distribution specification. */
+const BLOB_UNKNOWN = 'MANIFEST_BLOB_UNKNOWN';
 
 export class Repository {
   readonly #session: ServerSession;
@@ -53,7 +55,10 @@ export class Repository {
     throw new AgentError('registry.missing', { message: `${this.name}: the registry has no ${tagOrDigest}` });
   }
 
-  /** Stores a manifest under a tag or its digest; answers whether the registry itself lists it as a referrer. */
+  /**
+   * Stores a manifest under a tag or its digest; answers whether the registry itself lists it as a referrer.
+   * @throws AgentError `registry.busy` when the registry does not know one of its blobs, `registry.…`
+   */
   async putManifest(tagOrDigest: string, mediaType: string, content: Buffer): Promise<boolean> {
     const reply = await this.#session.call({
       method: 'PUT',
@@ -62,6 +67,11 @@ export class Repository {
       body: content,
       maxBytes: MAX_MANIFEST_BYTES,
     });
+    if (reply.status === 400 && reply.body.includes(BLOB_UNKNOWN)) {
+      throw new AgentError('registry.busy', {
+        message: `writing ${tagOrDigest} at ${this.name}: the registry does not know a blob that it was given before`,
+      });
+    }
     if (reply.status !== 201) throw this.#session.unexpected(`writing ${tagOrDigest}`, reply.status);
     return reply.headers['oci-subject'] !== undefined;
   }
@@ -122,7 +132,7 @@ export class Repository {
     const content = Buffer.from(JSON.stringify(manifest));
     const stored = descriptorOf(MANIFEST_TYPE, content);
     const { artifactType, annotations, subject } = manifest;
-    const isListed = await this.putManifest(stored.digest, MANIFEST_TYPE, content);
+    const isListed = await settled(() => this.putManifest(stored.digest, MANIFEST_TYPE, content));
     if (isListed) return stored;
     const entry: Descriptor = { ...stored, artifactType, annotations };
     await editTag(this, {

@@ -13,6 +13,7 @@ const MAX_ROUNDS = 40;
 const SETTLE_FACTOR = 3;
 const MIN_SETTLE_MS = 200;
 const MAX_JITTER_MS = 60;
+const BUSY_PAUSE_MS = 100;
 
 /** What an edit needs of a repository. */
 export interface TagStore {
@@ -40,11 +41,37 @@ export async function editTag(store: TagStore, edit: TagEdit): Promise<void> {
     const began = performance.now();
     const now = await store.findManifest(edit.tag);
     if (now?.descriptor.digest !== before?.descriptor.digest) continue;
-    await store.putManifest(edit.tag, edit.mediaType, next);
+    try {
+      await store.putManifest(edit.tag, edit.mediaType, next);
+    } catch (thrown) {
+      await pauseWhenBusy(thrown);
+      continue;
+    }
     slowestMs = Math.max(slowestMs, performance.now() - began);
     await delay(Math.max(MIN_SETTLE_MS, SETTLE_FACTOR * slowestMs) + randomInt(MAX_JITTER_MS));
   }
   throw new AgentError('registry.busy', {
     message: `${store.name}: others kept changing the tag ${edit.tag}`,
   });
+}
+
+/**
+ * Writes again what names a blob that the registry has just now not known: docker-registry forgets one for an instant while somebody
+ * else uploads the same. Not for a tag, which may have changed in between.
+ */
+export async function settled<T>(write: () => Promise<T>): Promise<T> {
+  for (let round = 1; round < MAX_ROUNDS; round += 1) {
+    try {
+      return await write();
+    } catch (thrown) {
+      await pauseWhenBusy(thrown);
+    }
+  }
+  return write();
+}
+
+/** @throws what was thrown, when it is anything else */
+async function pauseWhenBusy(thrown: unknown): Promise<void> {
+  if (!(thrown instanceof AgentError) || thrown.code !== 'registry.busy') throw thrown;
+  await delay(BUSY_PAUSE_MS + randomInt(MAX_JITTER_MS));
 }

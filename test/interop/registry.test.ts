@@ -128,6 +128,38 @@ describe('many writers of one tag', () => {
     });
     expect((await rejectionOf(edit)).code).toBe('registry.busy');
   });
+
+  it('are made again when the registry forgets a blob for an instant, as docker-registry does under load', async () => {
+    let refusals = 0;
+    await using registry = await OciRegistry.start({
+      referrers: false,
+      intercept: (method, where, response) => {
+        if (method !== 'PUT' || !where.includes('/manifests/') || refusals === 0) return false;
+        refusals -= 1;
+        response.writeHead(400).end('{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN"}]}');
+        return true;
+      },
+    });
+    const repository = open(registry.host);
+    const digest = await pushImage(repository, '1.0');
+    refusals = 2;
+    const artifact = await attachOne(repository, digest, 'one');
+    refusals = 2;
+    const other = await attachOne(repository, digest, 'two');
+    expect((await repository.referrers(digest)).map((one) => one.digest)).toEqual([artifact, other]);
+    const written = registry.log.filter((line) => /^PUT .*\/manifests\/sha256-/.test(line));
+    expect([refusals, written.length]).toEqual([0, 2]);
+    refusals = 1;
+    const edit = editTag(repository, {
+      tag: 'edited',
+      mediaType: MANIFEST_TYPE,
+      isDone: (current) => current !== undefined,
+      edit: async () => (await repository.manifest(artifact)).content,
+    });
+    await edit;
+    expect((await repository.manifest('edited')).descriptor.digest).toBe(artifact);
+    expect(refusals).toBe(0);
+  });
 });
 
 describe('credentials', () => {
