@@ -207,7 +207,10 @@ export const CEREMONY_COMMANDS: readonly CommandSpec[] = [
         summary: 'signature files, or transcripts with seals (.jsonl); none to see the board only',
       },
     ],
-    examples: ['touchstone ceremony add root-8 sig-root-v8-d76b03f1a5b6c7d8.json', 'touchstone ceremony add root-8'],
+    examples: [
+      'touchstone ceremony add root-8 sig-root-v8-d76b03f1a5b6c7d8.json',
+      'touchstone ceremony add root-8',
+    ],
     load: async () => (await import('../commands/ceremony-add.js')).ceremonyAdd,
   },
   {
