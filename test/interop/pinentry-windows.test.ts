@@ -47,9 +47,17 @@ describe.each(['pinentry-gtk-2', 'pinentry-gnome3'])('%s', (flavour) => {
     return agent.touchstone(['unlock'], { environment, timeoutMs: 60_000 });
   }
 
+  /** Gives the window the keyboard, once it is there. */
+  async function asked(unlocking: Promise<CommandResult>): Promise<void> {
+    const early = unlocking.then(({ stderr }) => {
+      throw new Error(`it ended without a window: ${stderr}`);
+    });
+    await Promise.race([display.focus(), early]);
+  }
+
   it('asks in a window on the display of who asks', async () => {
     const unlocking = unlock();
-    await display.focus();
+    await asked(unlocking);
     await display.type(PIN);
     await display.press('Return');
     expect(await unlocking).toMatchObject({ status: 0 });
@@ -59,7 +67,7 @@ describe.each(['pinentry-gtk-2', 'pinentry-gnome3'])('%s', (flavour) => {
 
   it('can be cancelled there', async () => {
     const unlocking = unlock();
-    await display.focus();
+    await asked(unlocking);
     await display.press('Escape');
     const cancelled = await unlocking;
     expect([cancelled.status, cancelled.stderr]).toEqual([3, expect.stringContaining('was cancelled')]);

@@ -27,17 +27,21 @@ export class VirtualDisplay implements AsyncDisposable {
 
   /** Whether any window shows. */
   async hasWindow(): Promise<boolean> {
-    return (await this.#window()) !== undefined;
+    return (await this.#windows()).length > 0;
   }
 
   /** Waits for a window, and gives it the keyboard as a window manager would. */
   async focus(): Promise<void> {
     const deadline = Date.now() + LATE_MS;
     for (;;) {
-      const window = await this.#window();
-      if (window !== undefined) await this.#xdotool('windowfocus', window);
-      if (window !== undefined && (await this.#xdotool('getwindowfocus', '-f')) === window) return;
-      if (Date.now() > deadline) throw new Error('no window took the keyboard');
+      const windows = await this.#windows();
+      const [first] = windows;
+      if (first !== undefined) await this.#xdotool('windowfocus', first);
+      const focused = await this.#xdotool('getwindowfocus', '-f');
+      if (windows.includes(focused)) return;
+      if (Date.now() > deadline) {
+        throw new Error(`no window took the keyboard: visible ${windows.join(' ')}, focused ${focused}`);
+      }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
@@ -51,9 +55,9 @@ export class VirtualDisplay implements AsyncDisposable {
     await this.#xdotool('key', key);
   }
 
-  async #window(): Promise<string | undefined> {
+  async #windows(): Promise<readonly string[]> {
     const found = await this.#xdotool('search', '--onlyvisible', '--name', '.');
-    return found.split('\n').find((id) => id !== '');
+    return found.split('\n').filter((id) => id !== '');
   }
 
   async #xdotool(...argv: readonly string[]): Promise<string> {
