@@ -167,6 +167,8 @@ describe('what came out', () => {
     expect(importInto(directory, [output]).map(({ isNew }) => isNew)).toEqual([false]);
     writeFileSync(temp.join('metadata', '3.root.json'), '{}');
     expect(codeOf(() => importInto(directory, [output]))).toBe('ceremony.import');
-    expect(calendarOf(session.facts)).toContain(`DTSTART;VALUE=DATE:${dayFromNow(304).replaceAll('-', '')}\r\n`);
+    expect(calendarOf(session.facts)).toContain(
+      `DTSTART;VALUE=DATE:${dayFromNow(304).replaceAll('-', '')}\r\n`,
+    );
   });
 });
