@@ -79,7 +79,10 @@ describe('keys on a YubiKey', () => {
     // The leaf stays, without the card; what needs the card says so.
     expect(await shown('show', LEAF)).toMatchObject({ loaded: true });
     const missing = await agent.touchstone(['key', 'derive', 'docker.io/acme/other#cosign']);
-    expect([missing.status, missing.stderr]).toEqual([4, expect.stringContaining('touchstone unlock --key docker.io/acme/other#root')]);
+    expect([missing.status, missing.stderr]).toEqual([
+      4,
+      expect.stringContaining('touchstone unlock --key docker.io/acme/other#root'),
+    ]);
     await agent.must(['audit', 'verify']);
     expect(card.counters.pinAttempts).toBe(2);
   });
