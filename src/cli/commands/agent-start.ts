@@ -22,7 +22,8 @@ export async function agentStart(context: CliContext, invocation: Invocation): P
   const agentOptions = agentOptionsOf(context, invocation.options);
   const places = await placesOf(context);
   const deadline = Date.now() + (context.flags.timeoutMs ?? START_MS);
-  const running = await agentPid(context, places, 1_000);
+  // An agent that is starting listens before it answers, on a busy machine for seconds.
+  const running = await agentPid(context, places, deadline - Date.now());
   if (running !== undefined) {
     context.note(`touchstone: an agent already runs on ${places.socket}`);
     return started(running, places.socket, false);
@@ -95,7 +96,7 @@ async function waitForAnswer(
     const pid = await agentPid(context, places, Math.max(1, deadline - Date.now()));
     if (pid !== undefined) return pid;
     // One more look after the end: it may have lost the race against another start, whose agent then answers.
-    if (hasEnded(child)) return await agentPid(context, places, 1_000);
+    if (hasEnded(child)) return await agentPid(context, places, Math.max(1, deadline - Date.now()));
     await sleep(POLL_MS);
   }
   return undefined;
