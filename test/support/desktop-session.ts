@@ -5,9 +5,14 @@ import { runProgram } from './demo-agent.js';
 import { processTree, waitForExit } from './process-tree.js';
 import { TempFolder } from './temp-folder.js';
 
-/** A keyring that an empty password opens. */
+/** A keyring that an empty password opens, which it does a moment after it has its name on the bus. */
 const KEYRING = `printf '\\n' | gnome-keyring-daemon --unlock --components=secrets --foreground >/dev/null 2>&1 &
-gdbus wait --session --timeout 20 org.freedesktop.secrets || exit 1`;
+gdbus wait --session --timeout 20 org.freedesktop.secrets || exit 1
+for _ in $(seq 100); do
+  gdbus call --session --dest org.freedesktop.secrets --object-path /org/freedesktop/secrets/collection/login \\
+    --method org.freedesktop.DBus.Properties.Get org.freedesktop.Secret.Collection Locked 2>/dev/null | grep -q false && break
+  sleep 0.1
+done`;
 
 export class DesktopSession implements AsyncDisposable {
   /** For programs that belong to the session. */
