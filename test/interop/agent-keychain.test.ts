@@ -80,8 +80,12 @@ describe('a token whose PIN a person stored', () => {
     const unlocked = await agent.touchstone(['unlock']);
     expect(unlocked.status).toBe(0);
     expect(unlocked.stderr).toContain('the agent takes the PIN from the keychain');
-    expect(actsNamed(agent.stateDir, 'unlock').at(-1)).toMatchObject({ token: 'release', by: 'keychain' });
-    expect(actsNamed(agent.stateDir, 'pin-stored').at(-1)).toMatchObject({ token: 'release' });
+    await expect
+      .poll(() => actsNamed(agent.stateDir, 'unlock').at(-1), { timeout: 10_000 })
+      .toMatchObject({ token: 'release', by: 'keychain' });
+    await expect
+      .poll(() => actsNamed(agent.stateDir, 'pin-stored').at(-1), { timeout: 10_000 })
+      .toMatchObject({ token: 'release' });
     expect(JSON.stringify(actsNamed(agent.stateDir, 'pin-stored'))).not.toContain(PIN);
   });
 
@@ -109,10 +113,12 @@ describe('a token whose PIN a person stored', () => {
 
   it('asks for nothing and unlocks nothing when none is stored, or it was taken out', async () => {
     expect(await codeOf(agent, ['unlock'])).toBe('keychain.empty');
-    expect(actsNamed(agent.stateDir, 'unlock-refused').at(-1)).toMatchObject({
-      code: 'keychain.empty',
-      by: 'keychain',
-    });
+    await expect
+      .poll(() => actsNamed(agent.stateDir, 'unlock-refused').at(-1), { timeout: 10_000 })
+      .toMatchObject({
+        code: 'keychain.empty',
+        by: 'keychain',
+      });
     await agent.must([...STORE, '--pin-file', agent.pinFile]);
     expect(await agent.must(['pin', 'forget'])).toContain('is out of the keychain');
     expect(await agent.must(['pin', 'forget'])).toContain('held no PIN');
@@ -136,7 +142,9 @@ describe('a token whose PIN a person stored', () => {
     const wrong = path.join(agent.folder, 'wrong');
     writeFileSync(wrong, '00000000\n', { mode: 0o600 });
     expect(await codeOf(agent, [...STORE, '--pin-file', wrong])).toBe('token.pin-incorrect');
-    expect(actsNamed(agent.stateDir, 'pin-not-stored').at(-1)).toMatchObject({ code: 'token.pin-incorrect' });
+    await expect
+      .poll(() => actsNamed(agent.stateDir, 'pin-not-stored').at(-1), { timeout: 10_000 })
+      .toMatchObject({ code: 'token.pin-incorrect' });
     await agent.must(['unlock', '--pin-file', agent.pinFile]);
     expect(await codeOf(agent, [...STORE, '--pin-file', agent.pinFile])).toBe('token.busy');
     expect(await session.secretsOf('touchstone')).toBe(0);

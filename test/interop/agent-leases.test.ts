@@ -66,7 +66,9 @@ describe('a lease', () => {
       for (const each of clients) each.close();
     }
     await expect.poll(async () => (await status()).leases).toEqual([]);
-    expect(actsNamed(agent.stateDir, 'lease-end').at(-1)).toMatchObject({ reason: 'uses' });
+    await expect
+      .poll(() => actsNamed(agent.stateDir, 'lease-end').at(-1), { timeout: 10_000 })
+      .toMatchObject({ reason: 'uses' });
   });
 
   it('does not release a part of a batch that it cannot sign whole', async () => {
@@ -101,10 +103,12 @@ describe('a lease', () => {
     expect(await outcome(KEY)).toBe('signed');
     await expect.poll(() => outcome(KEY), { timeout: 8000, interval: 50 }).not.toBe('signed');
     expect(['lease.expired', 'key.locked']).toContain(await outcome(KEY));
-    expect(actsNamed(agent.stateDir, 'lease-end').at(-1)).toMatchObject({
-      reason: 'expired',
-      token: 'release',
-    });
+    await expect
+      .poll(() => actsNamed(agent.stateDir, 'lease-end').at(-1), { timeout: 10_000 })
+      .toMatchObject({
+        reason: 'expired',
+        token: 'release',
+      });
     const lines = auditLines(agent.stateDir);
     const end = lines.findLastIndex((line) => line.act === 'lease-end');
     await expect

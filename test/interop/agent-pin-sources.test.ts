@@ -37,10 +37,12 @@ describe('a PIN from the configuration', () => {
     await using agent = await agentWithPin(store, ({ pinFile }) => `{ file = "${pinFile}" }`);
     await agent.start();
     await outcomeSoon(agent, 'signed');
-    expect(actsNamed(agent.stateDir, 'unlock').at(-1)).toMatchObject({
-      token: 'release',
-      by: 'configuration',
-    });
+    await expect
+      .poll(() => actsNamed(agent.stateDir, 'unlock').at(-1), { timeout: 10_000 })
+      .toMatchObject({
+        token: 'release',
+        by: 'configuration',
+      });
     await agent.must(['lock']);
     await outcomeSoon(agent, 'key.locked');
     await agent.stop();

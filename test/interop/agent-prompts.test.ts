@@ -57,7 +57,9 @@ describe('a token whose PIN the agent asks for', () => {
       await session.waitFor('token "release" unlocked');
       expect(await session.ended()).toBe(0);
       expect(session.shown).not.toContain(PIN);
-      expect(actsNamed(agent.stateDir, 'unlock').at(-1)).toMatchObject({ token: 'release', by: 'prompt' });
+      await expect
+        .poll(() => actsNamed(agent.stateDir, 'unlock').at(-1), { timeout: 10_000 })
+        .toMatchObject({ token: 'release', by: 'prompt' });
     },
   );
 

@@ -56,7 +56,9 @@ describe.each(['keep', 'lock'] as const)('a token with on-removal = "%s"', (onRe
     }
     await expect.poll(outcome, NOTICED).toBe('key.locked');
     expect((await status()).leases).toEqual([]);
-    expect(actsNamed(agent.stateDir, 'lease-end').at(-1)).toMatchObject({ reason: 'removed' });
+    await expect
+      .poll(() => actsNamed(agent.stateDir, 'lease-end').at(-1), { timeout: 10_000 })
+      .toMatchObject({ reason: 'removed' });
   }
 
   async function expectBack(): Promise<void> {

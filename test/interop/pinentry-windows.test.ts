@@ -61,7 +61,9 @@ describe.each(['pinentry-gtk-2', 'pinentry-gnome3'])('%s', (flavour) => {
     await display.type(PIN);
     await display.press('Return');
     expect(await unlocking).toMatchObject({ status: 0 });
-    expect(actsNamed(agent.stateDir, 'unlock').at(-1)).toMatchObject({ token: 'release', by: 'prompt' });
+    await expect
+      .poll(() => actsNamed(agent.stateDir, 'unlock').at(-1), { timeout: 10_000 })
+      .toMatchObject({ token: 'release', by: 'prompt' });
     await expect.poll(() => display.hasWindow(), NOTICED).toBe(false);
   });
 

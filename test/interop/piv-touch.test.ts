@@ -160,7 +160,9 @@ describe('a request that waits behind a touch', () => {
     touch.give();
     await derived;
     await client.call('tokens.list', {});
-    expect(actsNamed(agent.stateDir, 'unlock-refused').at(-1)).toMatchObject({ code: 'limits.cancelled' });
+    await expect
+      .poll(() => actsNamed(agent.stateDir, 'unlock-refused').at(-1), { timeout: 10_000 })
+      .toMatchObject({ code: 'limits.cancelled' });
     expect(desk.key.counters.pinAttempts).toBe(before);
   });
 });
