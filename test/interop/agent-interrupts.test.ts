@@ -1,20 +1,17 @@
 /** ^C at a command: what it waited for is taken back at the agent before the command is gone. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { actsNamed, auditLines } from '../support/audit-acts.js';
-import { fileStatement } from '../support/agent-client.js';
 import { BackgroundProgram } from '../support/background-program.js';
+import { BUSY_KEY, BUSY_ORDERS, BusyToken } from '../support/busy-token.js';
 import { TOUCHSTONE, type DemoAgent } from '../support/demo-agent.js';
 import { agentOver } from '../support/own-token-agent.js';
 import { isRunning, processTree } from '../support/process-tree.js';
 import { assuanScript, PromptScript } from '../support/prompt-script.js';
-import { RawConnection } from '../support/raw-connection.js';
 import { SoftHsmStore } from '../support/softhsm-store.js';
 
 const NOTICED = { timeout: 20_000, interval: 50 };
-/** The driver gets at most so many jobs at once; more stand in the queue. */
-const BUSY = 40;
 
 function start(
   agent: DemoAgent,
@@ -86,39 +83,19 @@ describe('an unlock that is interrupted at its prompt', () => {
 });
 
 describe('a signature that is interrupted in the queue of its token', () => {
-  const KEY = 'touchstone/slow#ssh';
-  const release = new SoftHsmStore('release');
-  const buildhost = new SoftHsmStore('buildhost');
-  let agent: DemoAgent;
-  let hosts: readonly number[] = [];
+  let token: BusyToken;
   beforeAll(async () => {
-    agent = await agentOver({ name: 'release', store: release }, { name: 'buildhost', store: buildhost });
-    const keeper = await agent.start();
-    await agent.must(['token', 'setup', '--token', 'release', '--pin-file', agent.pinFile]);
-    await agent.derive(KEY);
-    await agent.must(['key', 'install', KEY, '--token', 'buildhost', '--pin-file', agent.pinFile]);
-    await agent.must(['lock']);
-    await agent.must(['unlock', '--token', 'buildhost', '--pin-file', agent.pinFile]);
-    hosts = processTree(keeper).filter((pid) =>
-      readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('tokenhost.js'),
-    );
+    token = await BusyToken.start();
   });
-  afterAll(async () => {
-    await agent[Symbol.asyncDispose]();
-    for (const store of [release, buildhost]) store[Symbol.dispose]();
-  });
+  afterAll(() => token[Symbol.asyncDispose]());
 
   it('leaves the queue, and nothing is signed for it', async () => {
+    const { agent } = token;
     const file = path.join(agent.folder, 'file');
     writeFileSync(file, 'content');
-    using client = await RawConnection.open(agent.socket);
-    for (const pid of hosts) process.kill(pid, 'SIGSTOP');
+    using _others = await token.occupy();
     try {
-      const { kind, payload } = fileStatement(KEY, 'x');
-      const requests = [{ key: KEY, kind, payload: Buffer.from(payload).toString('base64') }];
-      for (let id = 1; id <= BUSY; id += 1)
-        client.send({ jsonrpc: '2.0', id, method: 'sign', params: { requests, timeoutMs: 60_000 } });
-      await using signing = await start(agent, ['sign', 'file', '--key', KEY, file], (output) =>
+      await using signing = await start(agent, ['sign', 'file', '--key', BUSY_KEY, file], (output) =>
         output.includes('waiting for token "buildhost"'),
       );
       await signing.stop('SIGINT');
@@ -126,12 +103,13 @@ describe('a signature that is interrupted in the queue of its token', () => {
       const refusals = auditLines(agent.stateDir).filter(({ type }) => type === 'refuse');
       expect(refusals.map(({ code }) => code)).toEqual(['limits.cancelled']);
     } finally {
-      for (const pid of hosts) process.kill(pid, 'SIGCONT');
+      token.goOn();
     }
     const signed = (): number =>
-      auditLines(agent.stateDir).filter(({ type, key }) => type === 'sign' && key?.startsWith(KEY) === true)
-        .length;
-    await expect.poll(signed, NOTICED).toBe(BUSY);
+      auditLines(agent.stateDir).filter(
+        ({ type, key }) => type === 'sign' && key?.startsWith(BUSY_KEY) === true,
+      ).length;
+    await expect.poll(signed, NOTICED).toBe(BUSY_ORDERS);
     expect(existsSync(`${file}.sig`)).toBe(false);
   });
 });

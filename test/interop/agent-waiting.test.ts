@@ -1,64 +1,40 @@
 /** What the command line says while it waits, and what it shows of tokens that come and go. */
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fileStatement } from '../support/agent-client.js';
 import { BackgroundProgram } from '../support/background-program.js';
+import { BUSY_KEY, BusyToken } from '../support/busy-token.js';
 import { runProgram, TOUCHSTONE, type DemoAgent } from '../support/demo-agent.js';
 import { agentOver } from '../support/own-token-agent.js';
-import { processTree } from '../support/process-tree.js';
-import { RawConnection } from '../support/raw-connection.js';
 import { SoftHsmStore } from '../support/softhsm-store.js';
 
-/** The driver gets at most so many jobs at once; more stand in the queue. */
-const BUSY = 40;
 const NOTICED = { timeout: 45_000, interval: 50 };
 
 describe('a command that signs with a token', () => {
-  const KEY = 'touchstone/slow#ssh';
-  const release = new SoftHsmStore('release');
-  const buildhost = new SoftHsmStore('buildhost');
-  let agent: DemoAgent;
-  let hosts: readonly number[] = [];
+  let token: BusyToken;
   beforeAll(async () => {
-    agent = await agentOver({ name: 'release', store: release }, { name: 'buildhost', store: buildhost });
-    const keeper = await agent.start();
-    await agent.must(['token', 'setup', '--token', 'release', '--pin-file', agent.pinFile]);
-    await agent.derive(KEY);
-    await agent.must(['key', 'install', KEY, '--token', 'buildhost', '--pin-file', agent.pinFile]);
-    await agent.must(['lock']);
-    await agent.must(['unlock', '--token', 'buildhost', '--pin-file', agent.pinFile]);
-    hosts = processTree(keeper).filter((pid) =>
-      readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('tokenhost.js'),
-    );
+    token = await BusyToken.start();
   });
-  afterAll(async () => {
-    await agent[Symbol.asyncDispose]();
-    for (const store of [release, buildhost]) store[Symbol.dispose]();
-  });
+  afterAll(() => token[Symbol.asyncDispose]());
 
   it('says behind how many it waits, then signs', async () => {
+    const { agent } = token;
     const file = path.join(agent.folder, 'file');
     writeFileSync(file, 'content');
-    using client = await RawConnection.open(agent.socket);
-    for (const pid of hosts) process.kill(pid, 'SIGSTOP');
     try {
-      const { kind, payload } = fileStatement(KEY, 'x');
-      const requests = [{ key: KEY, kind, payload: Buffer.from(payload).toString('base64') }];
-      for (let id = 1; id <= BUSY; id += 1)
-        client.send({ jsonrpc: '2.0', id, method: 'sign', params: { requests, timeoutMs: 60_000 } });
+      using _others = await token.occupy();
       await using signing = await BackgroundProgram.start({
         program: process.execPath,
-        argv: [TOUCHSTONE, 'sign', 'file', '--key', KEY, file],
+        argv: [TOUCHSTONE, 'sign', 'file', '--key', BUSY_KEY, file],
         environment: agent.environment,
         isReady: (output) => /touchstone: waiting for token "buildhost", behind \d+ others?\n/.test(output),
       });
       expect(existsSync(`${file}.sig`)).toBe(false);
-      for (const pid of hosts) process.kill(pid, 'SIGCONT');
+      token.goOn();
       await expect.poll(() => existsSync(`${file}.sig`), NOTICED).toBe(true);
       await expect.poll(() => signing.hasEnded, NOTICED).toBe(true);
     } finally {
-      for (const pid of hosts) process.kill(pid, 'SIGCONT');
+      token.goOn();
     }
   });
 });

@@ -12,6 +12,8 @@ import { agentOver } from '../support/own-token-agent.js';
 import { PROJECT_ROOT } from '../support/project-root.js';
 import { SoftHsmStore } from '../support/softhsm-store.js';
 import { TempFolder } from '../support/temp-folder.js';
+import { dayFromNow } from '../support/ceremony-dates.js';
+import { KeptParts } from '../support/kept-parts.js';
 import { step } from '../support/told-step.js';
 import { FileServer, TufClient } from '../support/tuf-client.js';
 
@@ -19,30 +21,10 @@ const HOLDERS = ['alice', 'bob', 'carol'] as const;
 const REPOSITORY = 'acme.example/updates';
 /** A rehearsal plays a whole ceremony. */
 const PATIENCE_MS = 240_000;
-const DAY_MS = 86_400_000;
-const TODAY = day(0);
+const TODAY = dayFromNow(0);
 
-type Part = Disposable | AsyncDisposable;
-
-/** What runs, newest last; all of it ends, whatever happens. */
-const parts: Part[] = [];
-
-function kept<T extends Part>(part: T): T {
-  parts.push(part);
-  return part;
-}
-
-async function end(): Promise<void> {
-  for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
-    if (Symbol.asyncDispose in part) await part[Symbol.asyncDispose]();
-    else part[Symbol.dispose]();
-  }
-}
-
-/** A date as people type it, so many days from now. */
-function day(fromNow: number): string {
-  return new Date(Date.now() + fromNow * DAY_MS).toISOString().slice(0, 10);
-}
+/** What runs; all of it ends, whatever happens. */
+const parts = new KeptParts();
 
 /** The machine in the room: its agent, and one SoftHSM store for each token that somebody may bring. */
 class Stage {
@@ -99,8 +81,8 @@ async function setUp(folder: string): Promise<Stage> {
     'made a room: an agent, and SoftHSM tokens of alice, bob, carol, dave and a stranger',
     async () => {
       const names = ['room', ...HOLDERS, 'dave', 'mallory'];
-      const stores = new Map(names.map((name) => [name, kept(new SoftHsmStore(name))]));
-      const agent = kept(await agentOver(...[...stores].map(([name, store]) => ({ name, store }))));
+      const stores = new Map(names.map((name) => [name, parts.add(new SoftHsmStore(name))]));
+      const agent = parts.add(await agentOver(...[...stores].map(([name, store]) => ({ name, store }))));
       await agent.start();
       const stage = new Stage(agent, folder, stores);
       await stage.mustEnter('token', 'setup', '--token', 'room');
@@ -115,7 +97,7 @@ async function enrol(stage: Stage, name: string, ceremony: string): Promise<void
 
 /** Prepares a ceremony. @returns the first two words of the request, which people compare aloud */
 async function prepare(stage: Stage, ...argv: readonly string[]): Promise<string> {
-  const made = await stage.must('ceremony', 'new', ...argv, '--expires', day(365), '--json');
+  const made = await stage.must('ceremony', 'new', ...argv, '--expires', dayFromNow(365), '--json');
   const { requestWords } = JSON.parse(made) as { readonly requestWords: readonly string[] };
   return requestWords.slice(0, 2).join(' ');
 }
@@ -276,10 +258,10 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { keep: { type: 'boolean', default: false } } });
   const begin = performance.now();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => void end().then(() => process.exit(130)));
+    process.once(signal, () => void parts[Symbol.asyncDispose]().then(() => process.exit(130)));
   }
   const temp = new TempFolder();
-  if (!values.keep) kept(temp);
+  if (!values.keep) parts.add(temp);
   try {
     const stage = await setUp(temp.path);
     await firstRoot(stage);
@@ -292,7 +274,7 @@ async function main(): Promise<void> {
         : `the transcript is a page of ${page.length} bytes that prints; --keep leaves it, and both ceremonies\n`,
     );
   } finally {
-    await end();
+    await parts[Symbol.asyncDispose]();
   }
   process.stdout.write(`done in ${((performance.now() - begin) / 1000).toFixed(1)} s\n`);
 }

@@ -17,6 +17,7 @@ import { NotarySigner } from '../support/notary-signer.js';
 import { writeImageLayout } from '../support/oci-layout.js';
 import { TestAuthority } from '../support/test-authority.js';
 import { importTinyImage } from '../support/tiny-image.js';
+import { KeptParts } from '../support/kept-parts.js';
 import { step } from '../support/told-step.js';
 
 /** Exit status of a verification that failed. */
@@ -33,39 +34,25 @@ interface Stage {
   readonly repository: string;
 }
 
-type Part = Disposable | AsyncDisposable;
-
-/** What runs, newest last; all of it ends, whatever happens. */
-const parts: Part[] = [];
-
-function kept<T extends Part>(part: T): T {
-  parts.push(part);
-  return part;
-}
-
-async function end(): Promise<void> {
-  for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
-    if (Symbol.asyncDispose in part) await part[Symbol.asyncDispose]();
-    else part[Symbol.dispose]();
-  }
-}
+/** What runs; all of it ends, whatever happens. */
+const parts = new KeptParts();
 
 async function startStack(): Promise<NotaryServer> {
-  const authority = kept(new TestAuthority());
-  const signer = kept(await NotarySigner.start(authority));
-  return kept(await NotaryServer.start({ authority, trustService: signer }));
+  const authority = parts.add(new TestAuthority());
+  const signer = parts.add(await NotarySigner.start(authority));
+  return parts.add(await NotaryServer.start({ authority, trustService: signer }));
 }
 
 async function startEngine(): Promise<DockerEngine | undefined> {
   try {
-    return kept(await DockerEngine.start());
+    return parts.add(await DockerEngine.start());
   } catch {
     return undefined;
   }
 }
 
 async function setUp(): Promise<Stage> {
-  const agent = kept(new DemoAgent());
+  const agent = parts.add(new DemoAgent());
   await step(
     'made an agent with a private SoftHSM token; root and derivation key cannot leave it',
     async () => {
@@ -76,7 +63,7 @@ async function setUp(): Promise<Stage> {
   );
   const { registry, server } = await step(
     'started a registry and a notary-server with its signer',
-    async () => ({ registry: kept(await DockerRegistry.start()), server: await startStack() }),
+    async () => ({ registry: parts.add(await DockerRegistry.start()), server: await startStack() }),
     (made) => `${made.registry.host}, ${made.server.url}`,
   );
   const engine = await step('started a Docker Engine of its own', startEngine, (made) =>
@@ -84,8 +71,8 @@ async function setUp(): Promise<Stage> {
       ? 'it cannot run on this machine (it needs root), so skopeo pushes and nothing is pulled'
       : made.host,
   );
-  const docker = kept(new DockerClient({ server, engine: engine?.host }));
-  const notary = kept(new NotaryClient(server));
+  const docker = parts.add(new DockerClient({ server, engine: engine?.host }));
+  const notary = parts.add(new NotaryClient(server));
   return { agent, server, engine, docker, notary, repository: `${registry.host}/acme/hello` };
 }
 
@@ -267,7 +254,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { keep: { type: 'boolean', default: false } } });
   const begin = performance.now();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => void end().then(() => process.exit(130)));
+    process.once(signal, () => void parts[Symbol.asyncDispose]().then(() => process.exit(130)));
   }
   try {
     const stage = await setUp();
@@ -276,7 +263,7 @@ async function main(): Promise<void> {
     await approve(stage);
     await (values.keep ? keep(stage) : finish(stage));
   } finally {
-    await end();
+    await parts[Symbol.asyncDispose]();
   }
   process.stdout.write(`done in ${((performance.now() - begin) / 1000).toFixed(1)} s\n`);
 }
